@@ -1,0 +1,51 @@
+# Everything runs in .venv, made from requirements.lock on first use.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test test-slow check format lock clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: .venv/.installed  ## Create the environment in .venv from the lock file
+
+# uv installs the locked versions in seconds where pip takes minutes; it comes from the lock itself.
+.venv/.installed: requirements.lock pyproject.toml
+	@echo "Creating .venv (about two minutes; PyTorch is large)"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet "$$(grep -E '^uv==' requirements.lock)"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: env  ## The whole study on drawn images: tables, figures and a deck in minutes, no network, no GPU
+	snakemake --profile profiles/cpu demo
+	@echo
+	@echo "Done. Open results/demo/report/report.md and results/demo/slides/deck.en.pptx (or deck.zh.pptx)."
+
+test: env  ## The test suite (no GPU, no network)
+	pytest -m "not slow and not slurm"
+
+test-slow: env  ## The slow tests
+	pytest -m slow
+
+check: env  ## Lint, format and types
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check workflow
+	snakemake --lint
+
+format: env  ## Format everything
+	ruff check --fix .
+	ruff format .
+	snakefmt workflow
+
+lock: env  ## Resolve pyproject.toml into requirements.lock
+	uv pip compile --quiet --universal --no-emit-index-url --no-header --all-extras --python-version 3.11 pyproject.toml -o requirements.lock
+
+clean:  ## Remove caches; keeps .venv, resources and results
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

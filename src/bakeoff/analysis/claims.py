@@ -1,0 +1,350 @@
+"""Claims: published figures held against what the study measured.
+
+The verdict comes from the whole interval, never from the point alone. What the study did not or
+could not measure under the claim's conditions is "not tested", with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bakeoff.analysis.ablation import ABLATION
+from bakeoff.analysis.statistics import widened
+from bakeoff.analysis.tables import Column, format_number, read_table, write_table
+from bakeoff.errors import UserError, did_you_mean
+
+LANGUAGES = ("en", "zh")
+MODELS_NEEDED = (
+    *("variant", "seeds", "epochs", "top1_mean", "top1_ci_low", "top1_ci_high", "params_m"),
+)
+MIN_SEEDS = 2
+
+COLUMNS = (
+    Column("source", "Source"),
+    Column("statement", "Statement"),
+    Column("claimed", "Claimed", ".4g"),
+    Column("measured", "Measured", ".4g", ("ci_low", "ci_high")),
+    Column("unit", "Unit"),
+    Column("verdict", "Verdict"),
+    Column("reason", "Reason"),
+)
+CLAIMS = (
+    *("id", "source", "statement", "statement_zh", "claimed", "unit", "relation"),
+    *("tolerance", "measured", "ci_low", "ci_high", "seeds", "verdict", "reason_code"),
+    *("reason", "reason_zh"),
+)
+CAPTION = (
+    "Published figures, tested. Confirmed: all of the 95 % interval agrees with the claim, within "
+    "its tolerance. Refuted: none of it does. Otherwise inconclusive, or not tested for the reason "
+    "given."
+)
+
+# Why a verdict was given, in English and Chinese. The reason of a tested claim is put together from
+# what was expected, what was found, how the two lie, and how an arm was picked.
+REASONS: Mapping[str, tuple[str, str]] = {
+    "at_least": ("expected at least {least}; ", "要求不低于 {least}；"),
+    "at_most": ("expected at most {most}; ", "要求不高于 {most}；"),
+    "equals": ("expected {least} to {most}; ", "要求介于 {least} 与 {most} 之间；"),
+    "interval": ("the interval from {low} to {high} ", "区间 {low} 至 {high} "),
+    "value": ("the value {value} ", "数值 {value} "),
+    "inside": ("lies within", "满足该要求"),
+    "outside": ("lies outside", "不满足该要求"),
+    "overlaps": ("lies only partly within", "仅部分满足该要求"),
+    "best": (
+        "; '{arm}' is the best of {arms} arms",
+        "；“{arm}”是 {arms} 个实验臂中的最优者",
+    ),
+    "widened": (
+        ", so the interval is widened to hold for all of them (Bonferroni)",
+        "，故按 Bonferroni 方法将区间放宽至对所有实验臂同时成立",
+    ),
+    "variant_absent": (
+        "variant '{name}' is not part of this study",
+        "本研究未包含变体 {name}",
+    ),
+    "ablation_absent": (
+        "ablation '{name}' is not part of this study",
+        "本研究未包含消融实验 {name}",
+    ),
+    "arm_absent": (
+        "ablation '{name}' has no arm '{arm}' that differs from its baseline",
+        "消融实验 {name} 中没有与基线不同的实验臂 {arm}",
+    ),
+    "dataset": (
+        "the claim is about {wanted}, this study used {found}",
+        "该论断针对 {wanted}，而本研究使用 {found}",
+    ),
+    "min_epochs": (
+        "the claim needs at least {wanted} epochs, this study trained {found}",
+        "该论断要求至少训练 {wanted} 个 epoch，而本研究仅训练 {found} 个",
+    ),
+    "seeds": (
+        "an accuracy needs at least {wanted} seeds, this study has {found}",
+        "检验准确率至少需要 {wanted} 个随机种子，而本研究仅有 {found} 个",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a study measured for one claim: value, interval, and what it rests on.
+
+    `seeds` is None for exact values such as parameter counts, which need no seeds. `arms` is the
+    number of arms that `arm` was picked from as the best, 1 when it was named beforehand.
+    """
+
+    value: float
+    low: float
+    high: float
+    epochs: int
+    seeds: int | None = None
+    arm: str = ""
+    arms: int = 1
+
+
+class NotTestedError(Exception):
+    """The study cannot test a claim; `code` is a key of `REASONS` and `facts` fill it."""
+
+    def __init__(self, code: str, **facts: object) -> None:
+        super().__init__(code)
+        self.code, self.facts = code, facts
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables that claims are measured on."""
+
+    models: pd.DataFrame
+    ablations: Mapping[str, pd.DataFrame]
+
+
+def test_claims(
+    spec: Mapping[str, Any],
+    comparison: str | Path,
+    ablations: Iterable[str | Path],
+    out_dir: str | Path,
+) -> None:
+    """Write claims.csv, .md and .tex to `out_dir`, one row per claim of `spec` (claims.json).
+
+    `comparison` is models.csv, `ablations` are the ablation tables, named by their file names.
+
+    Raises UserError for a claim that is malformed and for a table that is missing or lacks columns.
+    """
+    tables = Tables(
+        read_table(comparison, MODELS_NEEDED),
+        {Path(path).stem: read_table(path, ABLATION) for path in ablations},
+    )
+    rows = [claim_row(claim, spec["study"], tables) for claim in spec["claims"]]
+    write_table(pd.DataFrame(rows, columns=CLAIMS), COLUMNS, Path(out_dir) / "claims.csv", CAPTION)
+
+
+def claim_row(
+    claim: Mapping[str, Any], study: Mapping[str, Any], tables: Tables
+) -> dict[str, object]:
+    """Return the row of claims.csv for one claim of a study."""
+    check_claim(claim)
+    claimed, tolerance = float(claim["claimed"]), float(claim.get("tolerance", 0.0))
+    statements = [claim["statement"][lang].format(claimed=f"{claimed:g}") for lang in LANGUAGES]
+    row: dict[str, object] = {
+        "id": claim["id"],
+        "source": claim["source"],
+        **dict(zip(("statement", "statement_zh"), statements, strict=True)),
+        "claimed": claimed,
+        "unit": claim["unit"],
+        "relation": claim["relation"],
+        "tolerance": tolerance,
+    }
+    requires = claim.get("requires", {})
+    try:
+        _require_dataset(requires, study)
+        measured = KINDS[claim["measure"]["kind"]].measure(claim["measure"], tables)
+        _require_effort(requires, measured)
+    except NotTestedError as missing:
+        # The figure stays out: measured under other conditions, it would invite the comparison.
+        english, chinese = _reason(missing.code, missing.facts)
+        why = {"reason_code": missing.code, "reason": english, "reason_zh": chinese}
+        return row | {"verdict": "not tested", **why}
+
+    least, most = accepted(claim["relation"], claimed, tolerance)
+    decided, code = verdict(least, most, measured.low, measured.high)
+    exact = measured.seeds is None
+    codes = [claim["relation"], "value" if exact else "interval", code]
+    if measured.arms > 1:
+        codes += ["best"] if exact else ["best", "widened"]
+    figures = {
+        "least": least,
+        "most": most,
+        "value": measured.value,
+        "low": measured.low,
+        "high": measured.high,
+    }
+    facts = {key: format_number(figure, ".4g") for key, figure in figures.items()}
+    facts |= {"arm": measured.arm, "arms": str(measured.arms)}
+    parts = [_reason(part, facts) for part in codes]
+    return row | {
+        "measured": measured.value,
+        "ci_low": np.nan if exact else measured.low,
+        "ci_high": np.nan if exact else measured.high,
+        "seeds": measured.seeds,
+        "verdict": decided,
+        "reason_code": code,
+        "reason": "".join(english for english, _ in parts),
+        "reason_zh": "".join(chinese for _, chinese in parts),
+    }
+
+
+def accepted(relation: str, claimed: float, tolerance: float) -> tuple[float, float]:
+    """Return the least and the largest value that agrees with a claim."""
+    least = -np.inf if relation == "at_most" else claimed - tolerance
+    most = np.inf if relation == "at_least" else claimed + tolerance
+    return least, most
+
+
+def verdict(least: float, most: float, low: float, high: float) -> tuple[str, str]:
+    """Return the verdict from the interval [low, high] on "between least and most", and its code.
+
+    Confirmed when all of the interval agrees with the claim, refuted when none of it does, and
+    inconclusive otherwise.
+    """
+    if least <= low and high <= most:
+        return "confirmed", "inside"
+    if high < least or low > most:
+        return "refuted", "outside"
+    return "inconclusive", "overlaps"
+
+
+def check_claim(claim: Mapping[str, Any]) -> None:
+    """Raise UserError for what the schema of the claims file cannot see in a `claim`."""
+    where = f"Claim '{claim['id']}'"
+    kind = claim["measure"]["kind"]
+    if kind not in KINDS:
+        raise UserError(
+            f"{where} has the measure '{kind}'{did_you_mean(kind, KINDS)}, but it should be one of "
+            f"{', '.join(KINDS)}. Correct it in the claims file."
+        )
+    if claim["unit"] != KINDS[kind].unit:
+        raise UserError(
+            f"{where} has the unit '{claim['unit']}', but a measure of kind '{kind}' is in "
+            f"'{KINDS[kind].unit}'. Correct one of the two in the claims file."
+        )
+    for language in LANGUAGES:
+        for _, field, _, _ in Formatter().parse(claim["statement"][language]):
+            if field not in (None, "claimed"):
+                raise UserError(
+                    f"{where} has '{{{field}}}' in its statement, but only {{claimed}} can be "
+                    "filled in. Correct it in the claims file."
+                )
+
+
+def _top1(measure: Mapping[str, Any], tables: Tables) -> Measured:
+    row = _model(measure["variant"], tables)
+    bounds = row["top1_ci_low"], row["top1_ci_high"]
+    return Measured(row["top1_mean"], *bounds, epochs=row["epochs"], seeds=row["seeds"])
+
+
+def _param_efficiency(measure: Mapping[str, Any], tables: Tables) -> Measured:
+    top1 = _top1(measure, tables)
+    params_m = _params(measure, tables).value
+    return replace(
+        top1, value=top1.value / params_m, low=top1.low / params_m, high=top1.high / params_m
+    )
+
+
+def _params(measure: Mapping[str, Any], tables: Tables) -> Measured:
+    row = _model(measure["variant"], tables)
+    return _exact(row["params_m"], row["epochs"])
+
+
+def _delta(measure: Mapping[str, Any], tables: Tables) -> Measured:
+    """Measure the change of an arm; the interval of the best arm holds for all arms at once."""
+    arms = _arms(measure, tables)
+    row = max(arms, key=itemgetter("delta"))
+    low, high = widened(row["delta_ci_low"], row["delta_ci_high"], row["delta_df"], len(arms))
+    return Measured(
+        row["delta"],
+        low,
+        high,
+        epochs=row["epochs"],
+        seeds=int(row["delta_seeds"]),
+        arm=row["arm"],
+        arms=len(arms),
+    )
+
+
+def _params_reduction(measure: Mapping[str, Any], tables: Tables) -> Measured:
+    arms = _arms(measure, tables)
+    row = min(arms, key=itemgetter("params_change_pct"))
+    exact = _exact(-row["params_change_pct"], row["epochs"])
+    return replace(exact, arm=row["arm"], arms=len(arms))
+
+
+def _exact(value: float, epochs: int) -> Measured:
+    return Measured(value, value, value, epochs)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of measure: the unit of its figures and how it is taken from the tables."""
+
+    unit: str
+    measure: Callable[[Mapping[str, Any], Tables], Measured]
+
+
+KINDS: Mapping[str, Kind] = {
+    "top1": Kind("percent", _top1),
+    "param_efficiency": Kind("percent_per_million", _param_efficiency),
+    "params": Kind("million", _params),
+    "delta": Kind("points", _delta),
+    "params_reduction": Kind("percent_fewer", _params_reduction),
+}
+
+
+def _model(variant: str, tables: Tables) -> dict[Any, Any]:
+    for row in tables.models.to_dict("records"):
+        if row["variant"] == variant:
+            return row
+    raise NotTestedError("variant_absent", name=variant)
+
+
+def _arms(measure: Mapping[str, Any], tables: Tables) -> list[dict[Any, Any]]:
+    """Return the one arm that `measure` names, or all of them for "best".
+
+    Only arms that were tested against the baseline count, and each network once.
+    """
+    name, wanted = measure["ablation"], measure["arm"]
+    if name not in tables.ablations:
+        raise NotTestedError("ablation_absent", name=name)
+    table = tables.ablations[name]
+    tested = table[table["delta_df"].notna()]
+    best = wanted == "best"
+    arms = tested.drop_duplicates("run") if best else tested[tested["arm"] == wanted]
+    if arms.empty:
+        raise NotTestedError("arm_absent", name=name, arm=wanted)
+    return arms.to_dict("records")
+
+
+def _require_dataset(requires: Mapping[str, Any], study: Mapping[str, Any]) -> None:
+    wanted = requires.get("dataset", study["dataset"])
+    if wanted != study["dataset"]:
+        raise NotTestedError("dataset", wanted=wanted, found=study["dataset"])
+
+
+def _require_effort(requires: Mapping[str, Any], measured: Measured) -> None:
+    """Raise NotTestedError for too few epochs of training or too few seeds."""
+    if measured.epochs < requires.get("min_epochs", 0):
+        raise NotTestedError("min_epochs", wanted=requires["min_epochs"], found=measured.epochs)
+    if measured.seeds is not None and measured.seeds < MIN_SEEDS:
+        raise NotTestedError("seeds", wanted=MIN_SEEDS, found=measured.seeds)
+
+
+def _reason(code: str, facts: Mapping[str, object]) -> tuple[str, str]:
+    english, chinese = REASONS[code]
+    return english.format_map(facts), chinese.format_map(facts)

@@ -1,0 +1,134 @@
+"""The networks behind a comparison or an ablation: which runs they have, and their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bakeoff.analysis.runs import METRICS, Run, load_runs
+from bakeoff.analysis.statistics import Answers
+from bakeoff.errors import UserError
+from bakeoff.files import read_json
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """One architecture with all its runs; several variants may resolve to it.
+
+    `scores` has one row per run, in the order of the seeds: seed, epochs, top1, top5, loss, ece,
+    superclass_top1, val_top1 (percent, nats for loss), train_hours, gpu_hours, images_per_s,
+    peak_memory_mb, device.
+    """
+
+    name: str
+    answers: Answers
+    scores: pd.DataFrame
+    params: int
+    macs: float
+    input_size: int
+
+
+def load_networks(
+    entries: Iterable[Mapping[str, Any]],
+    runs_dir: str | Path,
+    superclass_of: NDArray[np.int64] | None = None,
+) -> dict[str, Network]:
+    """Read the runs that `entries` (with `run` and `seeds`) name, each network once.
+
+    Raises UserError when an entry has no seeds, when a run is missing or damaged, and when runs do
+    not belong together: other test images, or another network under the same name.
+    """
+    seeds_of: dict[str, set[int]] = {}
+    for entry in entries:
+        seeds_of.setdefault(entry["run"], set()).update(entry["seeds"])
+    networks = {}
+    labels: NDArray[np.int64] | None = None
+    for name, seeds in seeds_of.items():
+        if not seeds:
+            raise UserError(f"Variant '{name}' has no seeds. Give it at least one under 'seeds'.")
+        rows, correct = [], []
+        runs = load_runs(runs_dir, name, sorted(seeds))
+        for run in runs:
+            predictions = run.predictions()
+            labels = predictions.labels if labels is None else labels
+            if not np.array_equal(labels, predictions.labels):
+                raise UserError(
+                    f"{run.folder} was tested on other images than the runs before it, so they "
+                    "cannot be compared. Delete the runs of the older data and train them again."
+                )
+            if superclass_of is not None and len(superclass_of) != predictions.logits.shape[1]:
+                raise UserError(
+                    f"{run.folder} has {predictions.logits.shape[1]} classes, the data set "
+                    f"{len(superclass_of)}. Give the meta.json of the data it was trained on."
+                )
+            correct.append(predictions.correct())
+            rows.append(
+                {
+                    "seed": run.seed,
+                    "epochs": run.epochs,
+                    "top1": 100 * correct[-1].mean(),
+                    "top5": 100 * predictions.correct(5).mean(),
+                    "loss": predictions.cross_entropy(),
+                    "ece": predictions.calibration_error(),
+                    "superclass_top1": (
+                        np.nan
+                        if superclass_of is None
+                        else predictions.superclass_accuracy(superclass_of)
+                    ),
+                    "val_top1": run.metrics["validation"]["top1"],
+                    "train_hours": run.metrics["wall_hours"],
+                    "gpu_hours": run.metrics["gpu_hours"],
+                    "images_per_s": run.metrics["images_per_s"],
+                    "peak_memory_mb": run.metrics["peak_memory_mb"],
+                    "device": run.metrics["device"],
+                }
+            )
+        size = _common_size(runs)
+        answers = Answers(tuple(run.seed for run in runs), np.stack(correct))
+        networks[name] = Network(name, answers, pd.DataFrame(rows), *size)
+    return networks
+
+
+def same_network_as(names: Iterable[str], entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return for each of `entries` what it is the same network as, or an empty string.
+
+    That is the earlier one of `names` that uses the same runs, or else the variant whose runs are
+    used when it is not the entry's own.
+    """
+    first: dict[str, str] = {}
+    same = []
+    for name, entry in zip(names, entries, strict=True):
+        own = entry["run"] == entry["variant"]
+        same.append(first.get(entry["run"], "" if own else entry["run"]))
+        first.setdefault(entry["run"], name)
+    return same
+
+
+def read_superclasses(meta: str | Path) -> NDArray[np.int64]:
+    """Return the superclass of each class from a data set's meta.json."""
+    try:
+        return np.asarray(read_json(meta)["class_to_superclass"], dtype=np.int64)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{meta} has no usable 'class_to_superclass' ({error!r}). Run the rule 'prepare' again."
+        ) from error
+
+
+def _common_size(runs: list[Run]) -> tuple[int, float, int]:
+    sizes = {
+        (int(run.metrics["params"]), float(run.metrics["macs"]), int(run.metrics["input_size"]))
+        for run in runs
+    }
+    if len(sizes) > 1:
+        folder = runs[0].folder.parent
+        raise UserError(
+            f"The runs in {folder} are of different networks: their {METRICS} disagree on params, "
+            f"macs or input_size ({sorted(sizes)}). Delete {folder} and train all seeds again."
+        )
+    return sizes.pop()

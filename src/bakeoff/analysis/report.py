@@ -1,0 +1,66 @@
+"""All tables and figures of a study on one page of Markdown: `{root}/report/report.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bakeoff.files import read_json, write_text
+
+FIGURE_CAPTIONS: Mapping[str, str] = {
+    "accuracy_bars": "Top-1 accuracy on the test split; one dot for each seed, bars are 95 % intervals.",
+    "accuracy_vs_parameters": "Top-1 accuracy against parameters; the line joins variants that no other beats on both.",
+    "accuracy_vs_time": "Top-1 accuracy against the training time of one run.",
+    "learning_curves": "Top-1 accuracy on the held-out validation split after each epoch.",
+    "superclass_confusion": "Where the best variant's images of each superclass go.",
+    "ablation_deltas": "Difference of each arm from its baseline, in points, with 95 % intervals.",
+}
+TABLES: Mapping[str, str] = {
+    "models": "Variants",
+    "families": "Families",
+    "pairwise": "Pairs of variants",
+}
+
+
+def write_report(spec: Mapping[str, Any], root: Path) -> None:
+    """Write the page for the study in `root`; `spec` is `{root}/specs/report.json`."""
+    meta = read_json(root / "data" / "meta.json")
+    write_text(root / "report" / "report.md", "\n\n".join(_parts(spec, meta, root)) + "\n")
+
+
+def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list[str]:
+    study = spec["study"]
+    figures = list(spec["figures"])
+    ablation_figures = [name for name in figures if name == "ablation_deltas"]
+    parts = [
+        f"# Study {study['name']}",
+        _about(study, meta),
+        "## Comparison",
+        *(_figure(name) for name in figures if name not in ablation_figures),
+    ]
+    for name, title in TABLES.items():
+        parts += [f"### {title}", _table(root / "comparison" / f"{name}.md")]
+    if spec["ablations"]:
+        parts += ["## Ablations", *(_figure(name) for name in ablation_figures)]
+    for name, title in spec["ablations"].items():
+        parts += [f"### {title['en']}", _table(root / "ablation" / f"{name}.md")]
+    return [*parts, "## Claims", _table(root / "claims" / "claims.md")]
+
+
+def _about(study: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
+    drawn = meta["kind"] == "shapes"
+    data = "drawn images (not CIFAR-100)" if drawn else f"data set `{meta['name']}`"
+    return (
+        f"{data[0].upper()}{data[1:]}: {meta['train_images'] - meta['validation_images']:,} images to train on, "
+        f"{meta['validation_images']:,} held out for every choice, {meta['test_images']:,} to test on, once. "
+        f"Protocol `{study['protocol']}`, {study['epochs']} epochs."
+    )
+
+
+def _figure(name: str) -> str:
+    return f"![{FIGURE_CAPTIONS[name]}](../figures/{name}.png)\n\n*{FIGURE_CAPTIONS[name]}*"
+
+
+def _table(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip()

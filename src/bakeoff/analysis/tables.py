@@ -1,0 +1,148 @@
+"""One table, three files: CSV for programs, Markdown and LaTeX for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bakeoff.errors import UserError, did_you_mean
+from bakeoff.files import write_text
+
+CSV_DIGITS = "%.8g"  # beyond what float32 metrics carry, short of printing binary noise
+P_VALUES = ("p_value", "p_holm")
+SMALLEST_P = 0.001  # smaller ones are printed as "< 0.001"
+LATEX_SPECIAL = str.maketrans(
+    {
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\\": r"\textbackslash{}",
+        "−": "$-$",
+        "±": r"$\pm$",
+        "≥": r"$\ge$",
+        "≤": r"$\le$",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the Markdown and LaTeX table.
+
+    `name` is the CSV column that is shown, `title` its heading, `spec` the format of its numbers
+    (as in Python's format strings; None for what is not a number). `interval` names the CSV columns
+    of the two bounds, printed after the number as in "71.3 [70.8, 71.9]".
+    """
+
+    name: str
+    title: str
+    spec: str | None = None
+    interval: tuple[str, str] | None = None
+
+
+def write_table(
+    frame: pd.DataFrame, columns: Sequence[Column], path: str | Path, caption: str
+) -> None:
+    """Write `frame` to `path` (.csv) with all its columns, and `columns` of it to .md and .tex.
+
+    `caption` says what the rows are and what the intervals mean; Markdown prints it below the
+    table. Missing values are empty cells in CSV and dashes elsewhere. Each file is replaced whole.
+    """
+    path = Path(path)
+    cells = [[_cell(row, column) for column in columns] for row in frame.to_dict("records")]
+    titles = [column.title for column in columns]
+    numeric = [column.spec is not None for column in columns]
+    write_text(path, frame.to_csv(index=False, float_format=CSV_DIGITS, lineterminator="\n"))
+    write_text(path.with_suffix(".md"), _markdown(titles, cells, numeric, caption))
+    write_text(path.with_suffix(".tex"), _latex(titles, cells, numeric, caption, path.stem))
+
+
+def read_table(path: str | Path, columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a CSV made by `write_table`.
+
+    Only empty cells count as missing, so that an arm may be called "None".
+
+    Raises UserError when the file is missing, unreadable or lacks one of `columns`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path} is missing. Run the workflow to make it.")
+    try:
+        frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UserError(
+            f"{path} is not a CSV table ({error}). Delete it and run the workflow again."
+        ) from error
+    for column in columns:
+        if column not in frame:
+            raise UserError(
+                f"{path} has no column '{column}'{did_you_mean(column, frame.columns)}. "
+                "Delete it and run the workflow again."
+            )
+    return frame
+
+
+def format_number(value: float, spec: str) -> str:
+    """Return `value` in the format `spec`, with a true minus sign and never a negative zero."""
+    text = format(value, spec)
+    if not any(digit in text for digit in "123456789"):
+        text = text.lstrip("+-")
+    return text.replace("-", "−")
+
+
+def _cell(row: dict[Any, Any], column: Column) -> str:
+    value = row[column.name]
+    if pd.isna(value) or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if column.spec is None:
+        return str(value)
+    if column.name in P_VALUES and value < SMALLEST_P:
+        return f"< {SMALLEST_P}"
+    bounds = [row[name] for name in column.interval or ()]
+    text, *ends = (format_number(number, column.spec) for number in (value, *bounds))
+    return f"{text} [{', '.join(ends)}]" if ends and not any(map(pd.isna, bounds)) else text
+
+
+def _markdown(
+    titles: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool], caption: str
+) -> str:
+    rule = ["--:" if right else ":--" for right in numeric]
+    lines = [[text.replace("|", "\\|") for text in line] for line in (titles, *cells)]
+    lines.insert(1, rule)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption}\n"
+
+
+def _latex(
+    titles: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    numeric: Sequence[bool],
+    caption: str,
+    label: str,
+) -> str:
+    alignment = "".join("r" if right else "l" for right in numeric)
+    head, *body = (
+        " & ".join(text.replace("–", "--").translate(LATEX_SPECIAL) for text in line) + r" \\"
+        for line in (titles, *cells)
+    )
+    lines = [
+        r"% Needs \usepackage{booktabs}.",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{caption.translate(LATEX_SPECIAL)}}}",
+        rf"\label{{tab:{label}}}",
+        rf"\begin{{tabular}}{{{alignment}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,212 @@
+"""The command line: `python -m bakeoff <command>`, one command for each rule of the workflow.
+
+Each command imports what it needs when it runs, so that drawing a figure does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bakeoff.errors import UserError
+from bakeoff.files import read_json
+from bakeoff.training.interrupts import INTERRUPTED, InterruptedRunError, die_with_parent
+
+MISTAKE = 2
+METRICS_SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "metrics.schema.yaml"
+
+log = logging.getLogger("bakeoff")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 2 for a user's mistake, 75 for "stopped, try again"."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(words)
+    _set_up_logging(options.log_file)
+    try:
+        _set_up_process(options, words)
+        options.run(options)
+    except UserError as error:
+        log.error("%s", error)
+        return MISTAKE
+    except InterruptedRunError as error:
+        log.warning("%s", error)
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        log.exception("%s failed", options.command)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bakeoff", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        added.add_argument("--spec", type=Path, required=True, help="what is to be made (JSON)")
+        added.add_argument("--log-file", type=Path, help="file for the log, besides the terminal")
+        return added
+
+    download = command("download", _download, "fetch the official archive")
+    download.add_argument("--out", type=Path, required=True)
+
+    prepare = command("prepare", _prepare, "turn an archive, or nothing, into prepared arrays")
+    prepare.add_argument("--archive", type=Path, nargs="?", help="absent for drawn data")
+    prepare.add_argument("--out", type=Path, required=True, help="folder")
+
+    train = command("train", _train, "train and evaluate one run")
+    train.add_argument("--seed", type=int, required=True)
+    train.add_argument("--data", type=Path, required=True, help="folder of the prepared data")
+    train.add_argument("--out", type=Path, required=True, help="folder of the run")
+    train.add_argument("--checkpoints", type=Path, required=True, help="folder")
+    train.add_argument("--weights", type=Path, help="file of pretrained weights")
+    train.add_argument(
+        "--processes", type=int, help="number of processes; default: one for each GPU"
+    )
+    train.add_argument("--checkpoint-minutes", type=float, default=10.0)
+
+    profile = command("profile", _profile, "measure what a variant costs")
+    profile.add_argument("--out", type=Path, required=True)
+    for added in (train, profile):
+        added.add_argument("--gpus", type=int, default=0, help="0: train on the CPU")
+        added.add_argument("--threads", type=int, default=1, help="CPU threads of each process")
+
+    for name, run, text in (
+        ("compare", _compare, "make the comparison tables"),
+        ("ablate", _ablate, "make the table of one ablation"),
+        ("claims", _claims, "test the published claims"),
+        ("report", _report, "put all tables and figures on one page"),
+        ("plot", _plot, "draw one figure"),
+        ("deck", _deck, "make the slide deck in one language"),
+    ):
+        added = command(name, run, text)
+        added.add_argument("--root", type=Path, required=True, help="folder of the study's results")
+        if name == "plot":
+            added.add_argument("figure", help="name of the figure")
+        if name == "deck":
+            added.add_argument("--language", required=True, choices=("zh", "en"))
+    return parser
+
+
+def _set_up_logging(file: Path | None) -> None:
+    """Log to the terminal and to `file`; of several processes only the first tells of more than trouble."""
+    level = logging.INFO if os.environ.get("RANK", "0") == "0" else logging.WARNING
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    terminal.setLevel(logging.WARNING)
+    handlers: list[logging.Handler] = [terminal]
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        to_file = logging.FileHandler(file, encoding="utf-8")
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handlers.append(to_file)
+    logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
+    logging.getLogger("bakeoff").setLevel(level)
+    logging.captureWarnings(capture=True)
+
+
+def _set_up_process(options: argparse.Namespace, words: Sequence[str]) -> None:
+    """Set what libraries read when they are imported, and start the other processes of a run."""
+    # No job goes to the network by itself; huggingface_hub reads this at import.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    threads = getattr(options, "threads", None)
+    if threads is None:
+        return
+    die_with_parent()
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    processes = getattr(options, "processes", None) or options.gpus or 1
+    if processes > 1 and "RANK" not in os.environ:
+        if options.gpus == 0:
+            os.environ["ACCELERATE_USE_CPU"] = "true"
+        # torchrun, not `accelerate launch`: the latter starts one process only without a GPU, and says nothing.
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        os.execv(sys.executable, [sys.executable, *launcher, "-m", "bakeoff", *words])
+
+
+def _download(options: argparse.Namespace) -> None:
+    from bakeoff.data import DataConfig, download
+
+    download(DataConfig.from_mapping(read_json(options.spec)), options.out)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from bakeoff.data import DataConfig, prepare
+
+    prepare(DataConfig.from_mapping(read_json(options.spec)), options.archive, options.out)
+
+
+def _train(options: argparse.Namespace) -> None:
+    import torch
+
+    from bakeoff.evaluation.run import RunPaths, execute
+
+    torch.set_num_threads(options.threads)
+    paths = RunPaths(
+        options.data, options.out, options.checkpoints, METRICS_SCHEMA, options.weights
+    )
+    execute(read_json(options.spec), options.seed, paths, options.gpus, options.checkpoint_minutes)
+
+
+def _profile(options: argparse.Namespace) -> None:
+    import torch
+
+    from bakeoff.evaluation.profile import profile
+
+    torch.set_num_threads(options.threads)
+    profile(read_json(options.spec), options.out, options.gpus)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from bakeoff.analysis.comparison import compare
+
+    root = options.root
+    compare(
+        read_json(options.spec),
+        root / "runs",
+        root / "profiles",
+        root / "comparison",
+        meta=root / "data" / "meta.json",
+    )
+
+
+def _ablate(options: argparse.Namespace) -> None:
+    from bakeoff.analysis.ablation import ablate
+
+    spec = read_json(options.spec)
+    ablate(spec, options.root / "runs", options.root / "ablation" / f"{spec['ablation']}.csv")
+
+
+def _claims(options: argparse.Namespace) -> None:
+    from bakeoff.analysis.claims import test_claims
+
+    spec, root = read_json(options.spec), options.root
+    ablations = [root / "ablation" / f"{name}.csv" for name in spec["ablations"]]
+    test_claims(spec, root / "comparison" / "models.csv", ablations, root / "claims")
+
+
+def _report(options: argparse.Namespace) -> None:
+    from bakeoff.analysis.report import write_report
+
+    write_report(read_json(options.spec), options.root)
+
+
+def _plot(options: argparse.Namespace) -> None:
+    from bakeoff.figures.files import draw
+
+    draw(options.figure, read_json(options.spec), options.root)
+
+
+def _deck(options: argparse.Namespace) -> None:
+    from bakeoff.slides.deck import build_deck
+
+    out = options.root / "slides" / f"deck.{options.language}.pptx"
+    build_deck(read_json(options.spec), options.root, options.language, out)

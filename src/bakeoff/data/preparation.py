@@ -1,0 +1,100 @@
+"""From a configuration to prepared data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bakeoff.data.cifar import read_cifar
+from bakeoff.data.config import DataConfig
+from bakeoff.data.dataset import Dataset, Images, Labels, Split
+from bakeoff.data.prepared import DataMeta, arrays_checksum, write_arrays, write_meta
+from bakeoff.data.sampling import Purpose, stratified_sample
+from bakeoff.data.shapes import make_shapes
+from bakeoff.errors import UserError
+
+BLOCK = 1000  # images counted together: counting widens their bytes to whole words
+
+
+def prepare(config: DataConfig, archive: Path | None, out: Path) -> None:
+    """Write the prepared data of `config` to the folder `out`; `meta.json` comes last.
+
+    `archive` is the file or folder to read where `config.kind` is "archive" (None: that of the
+    configuration). Raises UserError where the data are refused or too few for the validation split.
+    """
+    dataset = _load(config, archive)
+    seed = config.validation.seed
+    train = _limited(dataset.train, config.limit.train, seed, Purpose.LIMIT_TRAIN)
+    test = _limited(dataset.test, config.limit.test, seed, Purpose.LIMIT_TEST)
+    validation = hold_out(train.fine, config.validation.images, seed)
+    mean, std = channel_statistics(np.delete(train.images, validation, axis=0))
+
+    write_arrays(out, train, test, validation)
+    meta = DataMeta(
+        name=dataset.name,
+        kind=dataset.kind,
+        classes=dataset.classes,
+        superclasses=dataset.superclasses,
+        class_to_superclass=dataset.class_to_superclass,
+        mean=mean,
+        std=std,
+        image_size=train.images.shape[-1],
+        train_images=len(train.fine),
+        validation_images=len(validation),
+        test_images=len(test.fine),
+        checksum=arrays_checksum(out),
+        source=dataset.source,
+    )
+    write_meta(out, meta)
+
+
+def hold_out(fine: Labels, images: int, seed: int) -> Labels:
+    """Return sorted indices of `images` images, stratified by the classes `fine` (int64, N).
+
+    Raises UserError unless some images remain to train on.
+    """
+    if not 0 < images < len(fine):
+        raise UserError(
+            f"data.validation.images is {images}, expected 1 to {len(fine) - 1}, as train has "
+            f"{len(fine)} images; a tenth of them ({max(1, len(fine) // 10)}) is usual."
+        )
+    return stratified_sample(fine, images, seed, Purpose.VALIDATION)
+
+
+def channel_statistics(
+    images: Images,
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Return mean and standard deviation (population) of each channel of N x 3 x H x W bytes.
+
+    On the 0..1 scale; computed from histograms of whole numbers, thus exact for any N.
+    """
+    counts = np.zeros((3, 256), np.int64)
+    for start in range(0, len(images), BLOCK):
+        for channel in range(3):
+            block = images[start : start + BLOCK, channel]
+            counts[channel] += np.bincount(block.reshape(-1), minlength=256)
+    levels = np.arange(256) / 255
+    means = counts @ levels / counts.sum(axis=1)
+    deviations = [
+        np.sqrt(np.average((levels - mean) ** 2, weights=weights))
+        for mean, weights in zip(means, counts, strict=True)
+    ]
+    r, g, b = (float(mean) for mean in means)
+    sd_r, sd_g, sd_b = (float(deviation) for deviation in deviations)
+    return (r, g, b), (sd_r, sd_g, sd_b)
+
+
+def _load(config: DataConfig, archive: Path | None) -> Dataset:
+    if config.kind == "shapes":
+        return make_shapes(config.shapes)
+    path = archive or config.archive
+    if path is None:
+        raise UserError("data.archive is null and nothing was downloaded; run the rule `download`.")
+    return read_cifar(path, config.accepted_md5)
+
+
+def _limited(split: Split, limit: int | None, seed: int, purpose: Purpose) -> Split:
+    if limit is None or limit >= len(split.fine):
+        return split
+    return split.take(stratified_sample(split.fine, limit, seed, purpose))

@@ -1,0 +1,88 @@
+"""Accuracy against a cost, with the front of the variants that none beats on both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox
+
+from bakeoff.figures import labels, style
+
+COLUMNS = (
+    *("display", "family", "seeds", "top1_mean", "top1_ci_low", "top1_ci_high"),
+    "same_network_as",
+)
+MARK = 8.0  # diameter of a point, points
+
+
+def pareto_front(cost: pd.Series, accuracy: pd.Series) -> pd.Index:
+    """Return the rows that no other row beats: none is as cheap and more accurate, or cheaper and
+    as accurate. Cheapest first."""
+    order = pd.DataFrame({"cost": cost, "accuracy": accuracy}).sort_values(
+        ["cost", "accuracy"], ascending=[True, False]
+    )
+    best_before = order["accuracy"].cummax().shift(fill_value=-np.inf)
+    return order.index[order["accuracy"] > best_before]
+
+
+def draw(table: pd.DataFrame, cost: str, label: str, out: str | Path) -> None:
+    """Draw `top1_mean` of `table` against its column `cost` (log scale, named `label`).
+
+    Networks that several variants share are drawn once; rows without a cost are left out, and the
+    axis says how many. Intervals are drawn for variants with several seeds.
+    """
+    distinct = table[table["same_network_as"].isna()]
+    shown = distinct[distinct[cost] > 0].reset_index(drop=True)
+    styles = style.family_styles(table["family"])
+    missing = len(distinct) - len(shown)
+    with style.drawing(out, 9, 5.6) as figure:
+        axes = figure.add_subplot()
+        for family, rows in shown.groupby("family"):
+            colour, marker = styles[str(family)]
+            several = rows[rows["seeds"] > 1]
+            axes.vlines(
+                several[cost], several["top1_ci_low"], several["top1_ci_high"],
+                color=colour, linewidth=1.2, alpha=0.6,
+            )  # fmt: skip
+            axes.scatter(rows[cost], rows["top1_mean"], s=MARK**2, color=colour, marker=marker)
+        front = _front(axes, shown, cost)
+        style.log_x(axes)
+        axes.margins(x=0.1, y=0.08)
+        axes.set_xlabel(label + (f"; {missing} not measured" if missing else ""))
+        axes.set_ylabel("Top-1 accuracy on the test split (%)")
+        style.family_legend(figure, styles, front)
+        if len(shown):
+            points = shown[[cost, "top1_mean"]].to_numpy()
+            figure.draw_without_rendering()
+            labels.annotate(axes, list(shown["display"]), points, _obstacles(axes, shown, cost))
+
+
+def _front(axes: Axes, shown: pd.DataFrame, cost: str) -> list[Line2D]:
+    """Draw the best mean accuracy that each cost can buy, as the steps that it is."""
+    front = shown.loc[pareto_front(shown[cost], shown["top1_mean"])]
+    if len(front) < 2:
+        return []
+    return axes.plot(
+        front[cost], front["top1_mean"], color=style.MUTED, linestyle=(0, (4, 3)), linewidth=1,
+        zorder=0, drawstyle="steps-post", label="Pareto front of the means",
+    )  # fmt: skip
+
+
+def _obstacles(axes: Axes, shown: pd.DataFrame, cost: str) -> list[Bbox]:
+    """Return the boxes of all points and intervals in pixels."""
+    pixels = axes.figure.dpi / 72
+    boxes = []
+    for row in shown.to_dict("records"):
+        several = row["seeds"] > 1
+        low, high = (
+            (row["top1_ci_low"], row["top1_ci_high"]) if several else 2 * (row["top1_mean"],)
+        )
+        ends = axes.transData.transform([(row[cost], low), (row[cost], high)])
+        boxes.append(Bbox([ends[0] - (2 * pixels, 0), ends[1] + (2 * pixels, 0)]))
+        middle = axes.transData.transform((row[cost], row["top1_mean"]))
+        boxes.append(Bbox([middle - MARK * pixels / 2, middle + MARK * pixels / 2]))
+    return boxes

@@ -1,0 +1,77 @@
+"""Which superclasses the best variant takes for which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import PowerNorm
+from numpy.typing import NDArray
+
+from bakeoff.analysis.networks import read_superclasses
+from bakeoff.analysis.runs import Run, load_runs
+from bakeoff.analysis.tables import format_number, read_table
+from bakeoff.errors import UserError
+from bakeoff.figures import style
+from bakeoff.files import read_json
+
+
+def superclass_confusion(runs: list[Run], superclass_of: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the share (percent) of each true superclass (row) that is predicted as each (column).
+
+    Images of all `runs` count alike. A superclass without test images has a row of NaN.
+    """
+    size = int(superclass_of.max()) + 1
+    counts = np.zeros((size, size))
+    for run in runs:
+        predictions = run.predictions()
+        true, found = superclass_of[predictions.labels], superclass_of[predictions.predicted()]
+        np.add.at(counts, (true, found), 1)
+    total = counts.sum(axis=1, keepdims=True)
+    share = np.full_like(counts, np.nan)
+    np.divide(100 * counts, total, out=share, where=total > 0)
+    return share
+
+
+def plot(
+    models: str | Path, runs: str | Path, runs_dir: str | Path, meta: str | Path, out: str | Path
+) -> None:
+    """Draw the confusion of the first variant of models.csv, over all its runs in runs.csv.
+
+    `meta` is the meta.json of the data set, which names the superclasses.
+    """
+    best = read_table(models, ("display", "run", "superclass_top1_mean", "seeds")).iloc[0]
+    table = read_table(runs, ("variant", "seed"))
+    seeds = table.loc[table["variant"] == best["run"], "seed"]
+    superclass_of = read_superclasses(meta)
+    share = superclass_confusion(load_runs(runs_dir, best["run"], seeds), superclass_of)
+    names = read_json(meta).get("superclasses", [])
+    if len(names) != len(share):
+        raise UserError(
+            f"{meta} names {len(names)} superclasses, but its classes are in {len(share)}. Run the "
+            "rule 'prepare' again."
+        )
+    with style.drawing(out, 8.2, 7.2) as figure:
+        axes = figure.add_subplot()
+        image = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
+        readable = [str(name).replace("_", " ") for name in names]
+        axes.set_xticks(
+            range(len(names)), readable, rotation=45, ha="right", rotation_mode="anchor"
+        )
+        axes.set_yticks(range(len(names)), readable)
+        axes.tick_params(length=0, labelsize=9)
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel("Predicted superclass")
+        axes.set_ylabel("True superclass")
+        axes.set_title(_title(best["display"], best["superclass_top1_mean"], int(best["seeds"])))
+        bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02, ticks=(0, 1, 5, 20, 50, 100))
+        bar.set_label("Share of the true superclass (%), square-root scale")
+        bar.outline.set_visible(False)
+
+
+def _title(name: str, accuracy: float, seeds: int) -> str:
+    if np.isnan(accuracy):
+        return f"{name} ({style.count_seeds([seeds])})"
+    right = format_number(accuracy, ".1f")
+    return f"{name}: {right} % in the right superclass ({style.count_seeds([seeds])})"

@@ -1,0 +1,135 @@
+"""Names of the model builders, and where each one lives.
+
+A builder is a function that makes one family's network::
+
+    @register_model("mscan")
+    def mscan(
+        num_classes: int, image_size: int, input_policy: str = "native32", *, depth: int = 3
+    ) -> nn.Module: ...
+
+`image_size` is the height and width of what reaches the network (after the input policy has
+resized it, see `bakeoff.models.policy`), `input_policy` says whether the stem is the one for small
+images (`native32`) or the paper's own (`resize224`). Everything else is an argument that
+`config/models.yaml` may set under `args`; spell arguments out, so that a misspelt one is noticed.
+
+To add a family: write a module in this package with a decorated builder, and add its line to
+`BUILDER_MODULES`. The table exists so that only the module of the network in use is imported:
+importing `bakeoff.models` costs neither torch nor timm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from bakeoff.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Builder: TypeAlias = "Callable[..., nn.Module]"
+AnyBuilder = TypeVar("AnyBuilder", bound="Callable[..., nn.Module]")
+
+# builder -> module of this package that registers it
+BUILDER_MODULES: Mapping[str, str] = {
+    "cifar_resnet": "cifar_resnet",
+    "eca_resnet": "eca",
+    "ghost_resnet": "ghost",
+    "convnext_cifar": "convnext",
+    "mscan": "mscan",
+    "lsknet": "lsknet",
+    "hornet": "hornet",
+    "mlp_mixer": "mlp_mixer",
+    "timm": "timm_models",
+}
+
+
+class ModelRegistry(Mapping[str, Builder]):
+    """Mapping from a builder's name to the builder; a builder's module is imported on first use."""
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = modules
+        self._builders: dict[str, Builder] = {}
+
+    def add(self, name: str, builder: Builder) -> None:
+        """Register `builder` under `name`; two functions of one name are a ValueError."""
+        held = self._builders.setdefault(name, builder)
+        if (held.__module__, held.__qualname__) != (builder.__module__, builder.__qualname__):
+            raise ValueError(f"builder {name!r} is registered by {held.__module__} already")
+        self._builders[name] = builder
+
+    def __getitem__(self, name: str) -> Builder:
+        if name not in self._builders and name in self._modules:
+            importlib.import_module(f"{__package__}.{self._modules[name]}")
+        return self._builders[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self._modules, *self._builders]))
+
+    def __len__(self) -> int:
+        return len(self._modules.keys() | self._builders.keys())
+
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own version would import the module only to answer yes.
+        return name in self._modules or name in self._builders
+
+
+MODEL_REGISTRY = ModelRegistry(BUILDER_MODULES)
+
+
+def register_model(name: str) -> Callable[[AnyBuilder], AnyBuilder]:
+    """Return the decorator that registers a builder as `name` in `MODEL_REGISTRY`."""
+
+    def decorate(builder: AnyBuilder) -> AnyBuilder:
+        MODEL_REGISTRY.add(name, builder)
+        return builder
+
+    return decorate
+
+
+def find_builder(name: str) -> Builder:
+    """Return the builder called `name`, or the function named by `path/to/file.py:function`.
+
+    A path is taken from the working directory. Raises UserError if there is no such builder, file
+    or function, or if the file cannot be imported.
+    """
+    if name in MODEL_REGISTRY:
+        return MODEL_REGISTRY[name]
+    path, colon, function = name.rpartition(":")
+    if not (colon and path.endswith(".py")):
+        raise UserError(
+            f"There is no builder {name!r}{did_you_mean(name, MODEL_REGISTRY)}. Known builders: "
+            f"{', '.join(MODEL_REGISTRY)}; your own is written as 'path/to/file.py:function'."
+        )
+    builder = getattr(_import_file(Path(path)), function, None)
+    if not callable(builder):
+        raise UserError(f"The file {path} has no function {function!r} (builder {name!r}).")
+    found: Builder = builder
+    return found
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UserError(f"There is no file {path}, which a variant names as its builder's file.")
+    unique = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    name = f"bakeoff_user_{path.stem}_{unique}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"The file {path} cannot be imported as a Python module.")
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses and pickle look their module up by name.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise UserError(
+            f"The file {path} fails when it is imported: {type(error).__name__}: {error}."
+        ) from error
+    return module

@@ -1,0 +1,325 @@
+"""The tables of the deck, made from the tables of the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bakeoff.slides import findings
+from bakeoff.slides.formats import (
+    MISSING,
+    Format,
+    general,
+    p_value,
+    percent,
+    signed,
+    signed_percent,
+    three_digits,
+    whole,
+)
+from bakeoff.slides.grid import Column, Grid, Line
+from bakeoff.slides.results import Results
+from bakeoff.slides.tables import Document, Row, Table
+from bakeoff.slides.values import Source, Text, Value
+from bakeoff.slides.words import Words
+
+PAIRS_AMONG = 5
+"""How many of the leading variants are compared with one another."""
+
+TOP1 = ("top1_mean", "top1_ci_low", "top1_ci_high")
+
+
+def confidence() -> Value:
+    """Return the confidence level of the intervals, in percent."""
+    from bakeoff.analysis.statistics import LEVEL  # noqa: PLC0415  (loads SciPy)
+
+    source = Source("bakeoff.analysis.statistics", "LEVEL")
+    return Value(general(100 * LEVEL), LEVEL, source, 100)
+
+
+def architectures(results: Results, words: Words) -> Grid:
+    """Return one line per family: its idea, years and variants."""
+    models, comparison = results.models, results.comparison
+    entries = comparison.get("variants", [])
+    lines = []
+    for family in dict.fromkeys(entry["family"] for entry in entries):
+        members = [i for i, entry in enumerate(entries) if entry["family"] == family]
+        years = sorted(
+            (comparison.value(f"variants.{i}.year") for i in members if entries[i].get("year")),
+            key=lambda year: year.text,
+        )
+        names = [
+            (findings.name_of(results, row),)
+            for i in members
+            if (row := models.row(entries[i]["variant"])) is not None
+        ]
+        lines.append(
+            Line(
+                (
+                    (comparison.value(f"variants.{members[0]}.family"),),
+                    (words.glossaries["families"].get(family, MISSING),),
+                    words.span(years[0], years[-1]) if years else (MISSING,),
+                    words.listing(names),
+                )
+            )
+        )
+    columns = (
+        Column(words.say("architectures.family")),
+        Column(words.say("architectures.idea"), wraps=True),
+        Column(words.say("architectures.year"), number=True),
+        Column(words.say("architectures.variants"), wraps=True),
+    )
+    return Grid(columns, tuple(lines))
+
+
+def recipes(results: Results, words: Words) -> Grid:
+    """Return one line per setting, and one column per different recipe of the compared variants."""
+    columns = _recipes(results)
+    settings = list(
+        dict.fromkeys(key for document, path, _ in columns for key in _flat(document.get(path)))
+    )
+    known = list(words.glossaries["recipe"])
+    settings.sort(key=lambda key: known.index(key) if key in known else len(known))
+    lines = []
+    for setting in settings:
+        cells = tuple(
+            _setting(document, f"{path}.{setting}", words) for document, path, _ in columns
+        )
+        if any(cell != (MISSING,) for cell in cells):
+            lines.append(Line(((words.name(setting, "recipe"),), *cells)))
+    several = len(columns) > 1
+    headings = [
+        words.listing(users) if several else words.say("protocol.value") for _, _, users in columns
+    ]
+    return Grid(
+        (
+            Column(words.say("protocol.setting")),
+            *(Column(heading, wraps=True) for heading in headings),
+        ),
+        tuple(lines),
+    )
+
+
+def models(results: Results, words: Words) -> Grid:
+    """Return one line per variant with accuracy and costs, best first."""
+    table = results.models
+    best, *tied = findings.leaders(results)
+    leads = results.repeated and not tied
+    rows = sorted(table.rows, key=lambda row: table.number(row, "rank") or 0)
+    lines = [Line(_model_cells(results, row, words), leads and row is best) for row in rows]
+    numbers = (
+        words.say("column.top1", confidence=confidence()),
+        *(
+            words.say(f"column.{n}")
+            for n in ("top5", "params", "macs", "hours", "latency", "efficiency")
+        ),
+    )
+    columns = (
+        Column(words.say("column.rank"), number=True),
+        Column(words.say("column.variant")),
+        Column(words.say("column.family")),
+        Column(words.say("column.seeds"), number=True),
+        *(Column(heading, number=True) for heading in numbers),
+    )
+    return Grid(columns, tuple(lines))
+
+
+def pairs(results: Results, words: Words) -> Grid:
+    """Return the differences between the best variant and the others, then among the leading ones."""
+    networks = findings.networks(results)
+    wanted = [(networks[0], other) for other in networks[1:]]
+    wanted += [
+        (a, b)
+        for i, a in enumerate(networks[1:PAIRS_AMONG], start=1)
+        for b in networks[i + 1 : PAIRS_AMONG]
+    ]
+    lines = [line for a, b in wanted if (line := _pair_line(results, a, b, words)) is not None]
+    columns = (
+        Column(words.say("column.variant")),
+        Column(words.say("column.other")),
+        Column(words.say("column.delta", confidence=confidence()), number=True),
+        Column(words.say("column.p_holm"), number=True),
+        Column(words.say("column.finding")),
+    )
+    return Grid(columns, tuple(lines))
+
+
+def ablation(table: Table, words: Words) -> Grid:
+    """Return one line per arm of an ablation."""
+    lines = [_arm_line(table, row, words) for row in table.rows]
+    level = confidence()
+    columns = (
+        Column(words.say("column.arm")),
+        Column(words.say("column.variant")),
+        Column(words.say("column.seeds"), number=True),
+        Column(words.say("column.top1", confidence=level), number=True),
+        Column(words.say("column.delta", confidence=level), number=True),
+        Column(words.say("column.p_holm"), number=True),
+        Column(words.say("column.params_change"), number=True),
+        Column(words.say("column.finding"), wraps=True),
+    )
+    return Grid(columns, tuple(lines))
+
+
+def claims(results: Results, words: Words) -> Grid:
+    """Return one line per claim: what was claimed, what was measured, and the verdict."""
+    lines = [_claim_line(results.claims, row, words) for row in results.claims.rows]
+    columns = (
+        Column(words.say("claims.claim"), wraps=True),
+        Column(words.say("claims.source"), wraps=True),
+        Column(words.say("claims.claimed"), number=True),
+        Column(words.say("claims.measured"), number=True),
+        Column(words.say("claims.verdict"), wraps=True),
+    )
+    return Grid(columns, tuple(lines))
+
+
+def references(results: Results, words: Words) -> Grid:
+    """Return one line per paper that a compared variant follows."""
+    entries = results.comparison.get("variants", [])
+    first: dict[tuple[str, str], int] = {}
+    for number, entry in enumerate(entries):
+        if entry.get("paper"):
+            first.setdefault((entry["family"], entry["paper"]), number)
+    lines = []
+    for number in first.values():
+        path = f"variants.{number}"
+        dated = entries[number].get("year") is not None
+        lines.append(
+            Line(
+                (
+                    (results.comparison.value(f"{path}.family"),),
+                    (results.comparison.value(f"{path}.paper"),),
+                    (results.comparison.value(f"{path}.year"),) if dated else (MISSING,),
+                )
+            )
+        )
+    columns = (
+        Column(words.say("column.family")),
+        Column(words.say("column.paper"), wraps=True),
+        Column(words.say("column.year"), number=True),
+    )
+    return Grid(columns, tuple(lines))
+
+
+def interval(
+    table: Table, row: Row, columns: tuple[str, str, str], form: Format, words: Words
+) -> Text:
+    """Return "value [low, high]", the value alone where it has no interval, a dash without a value."""
+    value, low, high = (table.number(row, column) for column in columns)
+    if value is None or low is None or high is None or low == high:
+        return table.cell(row, columns[0], form)
+    shown = {
+        name: table.value(row, column, form)
+        for name, column in zip(("value", "low", "high"), columns, strict=True)
+    }
+    return words.say("common.interval", **shown)
+
+
+def _model_cells(results: Results, row: Row, words: Words) -> tuple[Text, ...]:
+    table = results.models
+    timed = bool(table.number(row, "train_hours"))
+    return (
+        table.cell(row, "rank", whole),
+        (findings.name_of(results, row),),
+        (table.word(row, "family"),),
+        table.cell(row, "seeds", whole),
+        interval(table, row, TOP1, percent, words),
+        table.cell(row, "top5_mean", percent),
+        table.cell(row, "params_m", three_digits),
+        table.cell(row, "macs_m", three_digits),
+        (table.time(row, "train_hours"),) if timed else (MISSING,),
+        table.cell(row, "latency_ms", three_digits),
+        table.cell(row, "param_efficiency", three_digits),
+    )
+
+
+def _pair_line(results: Results, a: Row, b: Row, words: Words) -> Line | None:
+    gap = findings.difference(results, a, b)
+    if gap is None:
+        return None
+    tested = "separable" if gap.separable else "not_separable"
+    return Line(
+        (
+            (findings.name_of(results, a),),
+            (findings.name_of(results, b),),
+            words.say("common.interval", value=gap.delta, low=gap.low, high=gap.high),
+            gap.p_holm,
+            words.say(f"finding.{tested if gap.tested else 'one_seed'}"),
+        )
+    )
+
+
+def _arm_line(table: Table, row: Row, words: Words) -> Line:
+    outcome = findings.outcome(table, row)
+    if outcome == "same":
+        finding = words.say("finding.same", other=findings.twin_arm(table, row, words))
+    else:
+        finding = words.say(f"finding.{outcome}")
+    cells = (
+        (words.named(table.word(row, "arm")),),
+        (table.word(row, "variant"),),
+        table.cell(row, "seeds", whole),
+        interval(table, row, TOP1, percent, words),
+        interval(table, row, ("delta", "delta_ci_low", "delta_ci_high"), signed, words),
+        table.cell(row, "p_holm", p_value),
+        table.cell(row, "params_change_pct", signed_percent),
+        finding,
+    )
+    return Line(cells, strong=outcome == "improvement")
+
+
+def _claim_line(table: Table, row: Row, words: Words) -> Line:
+    key = table.text(row, "verdict").replace(" ", "_")
+    verdict = words.say(f"claims.{key}")
+    if key == "not_tested":
+        reason = _translated(table, row, "reason", words)
+        verdict = (*verdict, words.templates["common.colon"], reason)
+    cells = (
+        (_translated(table, row, "statement", words),),
+        (words.named(_translated(table, row, "source", words)),),
+        table.cell(row, "claimed", general),
+        interval(table, row, ("measured", "ci_low", "ci_high"), three_digits, words),
+        verdict,
+    )
+    return Line(cells, strong=key == "confirmed")
+
+
+def _translated(table: Table, row: Row, column: str, words: Words) -> Value:
+    """Return a text in the language of the deck where the table has it, else in English."""
+    own = f"{column}_{words.language}"
+    return table.word(row, own if own in row else column)
+
+
+def _recipes(results: Results) -> list[tuple[Document, str, list[Text]]]:
+    """Return the different recipes, where each stands, and the families that are trained by it."""
+    found: dict[str, tuple[Document, str, list[Text]]] = {}
+    for number, entry in enumerate(results.comparison.get("variants", [])):
+        spec = results.run_specs.get(entry["run"])
+        document, path = (results.study, "study.recipe") if spec is None else (spec, "recipe")
+        same = found.setdefault(repr(_flat(document.get(path))), (document, path, []))
+        family = results.comparison.value(f"variants.{number}.family")
+        if family.text not in [user.text for (user,) in same[2] if isinstance(user, Value)]:
+            same[2].append((family,))
+    return list(found.values())
+
+
+def _flat(recipe: Mapping[str, Any] | None, prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in (recipe or {}).items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif key != "name" or prefix:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _setting(document: Document, path: str, words: Words) -> Text:
+    content = document.get(path)
+    if content is None or content == []:
+        return (MISSING,)
+    if isinstance(content, list):
+        return (document.value(path, lambda items: ", ".join(str(item) for item in items)),)
+    if isinstance(content, float):
+        return (document.value(path, general),)
+    return (document.value(path, lambda value: words.name(str(value))),)

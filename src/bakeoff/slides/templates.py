@@ -1,0 +1,333 @@
+"""What `config/slides.yaml` may contain: the keys, and the placeholders of each. Standard library only.
+
+The file has one block for each language. The blocks hold the same keys; the value of a key is a
+template whose placeholders, `{best}`, are filled from result tables when the deck is made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from string import Formatter
+from typing import Any
+
+from bakeoff.errors import did_you_mean
+
+LANGUAGES = ("en", "zh")
+
+# Terms that contain digits without being numbers; usable in every template, so that templates
+# themselves hold no digit.
+TERMS = {"top1": "top-1", "top5": "top-5", "cifar100": "CIFAR-100"}
+
+# Sections that translate names of the study; their keys are free and their values hold no placeholder.
+GLOSSARIES = ("names", "families", "recipe")
+
+_PAIR = "best second delta low high"
+_ARM = "arm baseline delta low high seeds"
+
+TEMPLATES: Mapping[str, str] = {
+    "common.footer": "study dataset protocol",
+    "common.sources": "files",
+    "common.list_separator": "",
+    "common.list_end": "",
+    "common.colon": "",
+    "common.span": "low high",
+    "common.interval": "value low high",
+    "common.synthetic": "dataset",
+    "common.continued": "",
+    # 1 title
+    "title.title.many": "variants dataset",
+    "title.title.one": "variants dataset",
+    "title.study": "study protocol",
+    "title.runs": "runs epochs seeds",
+    "title.dates.one_day": "last",
+    "title.dates.period": "first last",
+    "title.notes": "study dataset variants runs",
+    # 2 question and method
+    "method.kicker": "",
+    "method.title.repeated": "",
+    "method.title.one_seed": "",
+    "method.question": "dataset",
+    "method.train": "images",
+    "method.validation": "images",
+    "method.test": "images",
+    "method.card.validation.heading": "",
+    "method.card.validation.text": "validation",
+    "method.card.test.heading": "",
+    "method.card.test.text": "test",
+    "method.card.seeds.heading": "",
+    "method.card.seeds.text.repeated": "seeds",
+    "method.card.seeds.text.with_ablations": "seeds arm_seeds",
+    "method.card.seeds.text.one_seed": "",
+    "method.card.intervals.heading": "",
+    "method.card.intervals.text.repeated": "confidence",
+    "method.card.intervals.text.one_seed": "confidence",
+    "method.notes": "train validation test classes",
+    # 3 architectures
+    "architectures.kicker": "",
+    "architectures.title.many": "variants families",
+    "architectures.title.one": "variants families",
+    "architectures.family": "",
+    "architectures.idea": "",
+    "architectures.year": "",
+    "architectures.variants": "",
+    "architectures.notes": "variants families",
+    # 4 protocol and recipe
+    "protocol.kicker": "",
+    "protocol.title.uniform": "epochs",
+    "protocol.title.tuned": "",
+    "protocol.title.fast": "epochs",
+    "protocol.title.other": "protocol epochs",
+    "protocol.setting": "",
+    "protocol.value": "",
+    "protocol.notes": "protocol",
+    # 5 overall results
+    "overall.kicker": "",
+    "overall.headline.separable": _PAIR,
+    "overall.headline.tied": _PAIR,
+    "overall.headline.one_seed": "best accuracy",
+    "overall.headline.identical": "best second",
+    "overall.headline.one_variant": "best accuracy",
+    "overall.tied": "best names",
+    "overall.range": "best best_accuracy worst worst_accuracy",
+    "overall.pairs": "separable pairs",
+    "overall.images_only": "",
+    "overall.ranks.sure": "best rank",
+    "overall.ranks.open": "best low high variants",
+    "overall.alt": "",
+    "overall.notes": "best variants",
+    # 6 efficiency
+    "efficiency.kicker": "",
+    "efficiency.title.cheaper_tie": "small small_params best best_params",
+    "efficiency.title.size_pays": "best best_params",
+    "efficiency.title.one_seed": "",
+    "efficiency.title.one_variant": "best best_params",
+    "efficiency.gap": "small best delta low high",
+    "efficiency.front": "names",
+    "efficiency.ratio": "variant efficiency accuracy params",
+    "efficiency.ratio_limit": "",
+    "efficiency.alt": "",
+    "efficiency.notes": "best",
+    # 7 training dynamics and cost
+    "dynamics.kicker": "",
+    "dynamics.title.spread": "fastest fastest_time slowest slowest_time",
+    "dynamics.title.one_variant": "fastest fastest_time",
+    "dynamics.title.not_measured": "",
+    "dynamics.curves": "",
+    "dynamics.cost": "gpu_hours runs",
+    "dynamics.cost_unknown": "",
+    "dynamics.curves_alt": "",
+    "dynamics.time_alt": "",
+    "dynamics.notes": "",
+    # 8 ablations
+    "ablations.kicker": "",
+    "ablations.title.none": "",
+    "ablations.title.one_seed": "",
+    "ablations.title.gain": "gains",
+    "ablations.title.loss": "losses",
+    "ablations.title.gain_and_loss": "gains losses",
+    "ablations.title.not_separable": "",
+    "ablations.none": "",
+    "ablations.verdict.improvement": _ARM,
+    "ablations.verdict.loss": _ARM,
+    "ablations.verdict.not_separable": _ARM,
+    "ablations.verdict.one_seed": "baseline",
+    "ablations.verdict.identical": "baseline",
+    "ablations.verdict.not_measured": "baseline",
+    "ablations.saving.improvement": "arm baseline saved delta low high seeds",
+    "ablations.saving.loss": "arm baseline saved delta low high seeds",
+    "ablations.saving.not_separable": "arm baseline saved delta low high seeds",
+    "ablations.saving.same_arm": "arm saved",
+    "ablations.saving.one_seed": "arm saved",
+    "ablations.same_network": "arm other",
+    "ablations.alt": "ablation",
+    "ablations.notes": "",
+    # 9 claims
+    "claims.kicker": "",
+    "claims.title.none": "",
+    "claims.title.none_tested": "",
+    "claims.title.tested": "claims confirmed refuted inconclusive not_tested",
+    "claims.none": "",
+    "claims.claim": "",
+    "claims.claimed": "",
+    "claims.measured": "",
+    "claims.verdict": "",
+    "claims.source": "",
+    "claims.confirmed": "",
+    "claims.refuted": "",
+    "claims.inconclusive": "",
+    "claims.not_tested": "",
+    "claims.notes": "",
+    # 10 conclusions and limits
+    "conclusions.kicker": "",
+    "conclusions.title.separable": "best dataset",
+    "conclusions.title.tied": "dataset",
+    "conclusions.title.one_seed": "",
+    "conclusions.title.one_variant": "best dataset",
+    "conclusions.found": "",
+    "conclusions.unknown": "",
+    "conclusions.claims": "claims confirmed refuted inconclusive not_tested",
+    "conclusions.limit.seeds": "seeds",
+    "conclusions.limit.one_seed": "",
+    "conclusions.limit.scope": "",
+    "conclusions.limit.dataset": "dataset size",
+    "conclusions.limit.uniform": "",
+    "conclusions.limit.tuned": "",
+    "conclusions.limit.fast": "epochs",
+    "conclusions.limit.other": "protocol",
+    "conclusions.limit.pretrained": "count",
+    "conclusions.notes": "",
+    # backup slides
+    "backup.models.kicker": "",
+    "backup.models.title": "variants",
+    "backup.models.notes": "",
+    "backup.pairs.kicker": "",
+    "backup.pairs.title": "best",
+    "backup.pairs.notes": "",
+    "backup.ablation.kicker": "",
+    "backup.ablation.title": "ablation",
+    "backup.ablation.notes": "",
+    "backup.confusion.kicker": "",
+    "backup.confusion.title": "best",
+    "backup.confusion.text": "superclasses",
+    "backup.confusion.alt": "best",
+    "backup.confusion.notes": "",
+    "backup.reproducibility.kicker": "",
+    "backup.reproducibility.title.no_commit": "runs",
+    "backup.reproducibility.title.one_commit": "runs",
+    "backup.reproducibility.title.several_commits": "runs commits",
+    "backup.reproducibility.dirty": "count",
+    "backup.reproducibility.record": "",
+    "backup.reproducibility.content": "",
+    "backup.reproducibility.commit": "",
+    "backup.reproducibility.hardware": "",
+    "backup.reproducibility.versions": "",
+    "backup.reproducibility.seeds": "",
+    "backup.reproducibility.period": "",
+    "backup.reproducibility.data": "",
+    "backup.reproducibility.notes": "",
+    "backup.references.kicker": "",
+    "backup.references.title": "families",
+    "backup.references.notes": "",
+    # headings of columns
+    "column.rank": "",
+    "column.variant": "",
+    "column.family": "",
+    "column.seeds": "",
+    "column.top1": "confidence",
+    "column.top5": "",
+    "column.params": "",
+    "column.macs": "",
+    "column.hours": "",
+    "column.latency": "",
+    "column.efficiency": "",
+    "column.other": "",
+    "column.delta": "confidence",
+    "column.p_holm": "",
+    "column.finding": "",
+    "column.arm": "",
+    "column.params_change": "",
+    "column.paper": "",
+    "column.year": "",
+    # what a difference is called in a table
+    "finding.separable": "",
+    "finding.not_separable": "",
+    "finding.improvement": "",
+    "finding.loss": "",
+    "finding.baseline": "",
+    "finding.same": "other",
+    "finding.one_seed": "",
+    "finding.not_measured": "",
+}
+
+
+def check_slides(mapping: Any, source: str) -> list[str]:
+    """Return one sentence for each mistake in the content of `config/slides.yaml`; none if it is right.
+
+    `source` is the name of the file for the sentences. The placeholders of each template, the keys,
+    and the presence of every key in every language are checked.
+    """
+    if not isinstance(mapping, Mapping):
+        return [f"{source}: expected one block for each of the languages {_listed(LANGUAGES)}."]
+    mistakes = [
+        f"{source}: {language}: unknown language{did_you_mean(language, LANGUAGES)}; "
+        f"the deck is made in {_listed(LANGUAGES)}."
+        for language in mapping
+        if language not in LANGUAGES
+    ]
+    for language in LANGUAGES:
+        if isinstance(mapping.get(language), Mapping):
+            mistakes += _check_language(mapping[language], f"{source}: {language}")
+        else:
+            mistakes.append(f"{source}: {language}: the block of this language is missing.")
+    return mistakes
+
+
+def placeholders(template: str) -> list[str]:
+    """Return the names of the placeholders in `template`; ValueError if its braces do not match."""
+    names = []
+    for _, name, form, conversion in Formatter().parse(template):
+        if name is not None:
+            if form or conversion or not name.isidentifier():
+                raise ValueError(f"'{{{name}}}' is not a plain placeholder such as '{{best}}'")
+            names.append(name)
+    return names
+
+
+def leaves(block: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key and the value of each entry below `block` that is not a mapping."""
+    for key, value in block.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _check_language(block: Mapping[str, Any], where: str) -> Iterator[str]:
+    found = {
+        key: value
+        for section, content in block.items()
+        if section not in GLOSSARIES
+        for key, value in leaves({section: content})
+    }
+    for key, value in found.items():
+        if key not in TEMPLATES:
+            yield f"{where}.{key}: unknown key{did_you_mean(key, TEMPLATES)}; remove or rename it."
+        else:
+            yield from _check_template(value, TEMPLATES[key].split(), f"{where}.{key}")
+    yield from (
+        f"{where}.{key}: this template is missing; every key needs a text in every language."
+        for key in TEMPLATES
+        if key not in found
+    )
+    for section in GLOSSARIES:
+        glossary = block.get(section)
+        if not isinstance(glossary, Mapping):
+            yield f"{where}.{section}: this section is missing; it maps names to what slides show."
+            continue
+        for key, value in glossary.items():
+            yield from _check_template(value, [], f"{where}.{section}.{key}")
+
+
+def _check_template(value: Any, allowed: list[str], where: str) -> Iterator[str]:
+    if not isinstance(value, str) or not value:
+        yield f"{where}: expected a text, found {value!r}; put it in quotes."
+        return
+    try:
+        used = placeholders(value)
+    except ValueError as error:
+        yield f"{where}: {error}; write braces only around the name of a placeholder."
+        return
+    known = [*allowed, *TERMS]
+    for name in used:
+        if name not in known:
+            yield (
+                f"{where}: unknown placeholder {{{name}}}{did_you_mean(name, known)}; "
+                f"this template knows {_listed(known)}."
+            )
+    if any(re.search(r"\d", literal) for literal, *_ in Formatter().parse(value)):
+        yield f"{where}: a digit in the text; numbers enter a slide through placeholders only."
+
+
+def _listed(words: Any) -> str:
+    return ", ".join(str(word) for word in words)

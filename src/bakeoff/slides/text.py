@@ -1,0 +1,88 @@
+"""How much room a text takes, so that nothing overflows its box.
+
+The font of the deck may be absent where the deck is made, so widths come from the table below, not
+from a font file: the advance widths of Calibri for printable ASCII, in thousandths of the font size.
+East Asian characters are as wide as they are high.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LEADING, _LEADING_WIDE = 1.25, 1.45
+
+_BOLD = 1.02
+_OTHER = 540
+_PERHAPS_WIDE = "“”‘’…—"  # in an East Asian font
+_CALIBRI = (
+    226, 326, 401, 498, 507, 715, 682, 221, 303, 303, 498, 498, 250, 306, 252, 386,
+    507, 507, 507, 507, 507, 507, 507, 507, 507, 507, 268, 268, 498, 498, 498, 463,
+    894, 579, 544, 533, 615, 488, 459, 631, 623, 252, 319, 520, 420, 855, 646, 662,
+    517, 673, 543, 459, 487, 642, 567, 890, 519, 487, 468, 307, 386, 307, 498, 498,
+    291, 479, 525, 423, 525, 498, 305, 471, 525, 229, 239, 455, 229, 799, 525, 527,
+    525, 525, 349, 391, 335, 525, 452, 715, 433, 453, 395, 314, 460, 314, 498,
+)  # fmt: skip
+
+_WIDE = r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
+_MEETING = re.compile(rf"(?<=[{_WIDE}])(?=[^\s{_WIDE}])|(?<=[^\s{_WIDE}])(?=[{_WIDE}])")
+
+# What a line break cannot split: a wide character with the punctuation that belongs to it, or a run
+# of other characters up to a blank that may break.
+_TOKEN = re.compile(
+    rf"[ \t\n]+|[（「《“]*[{_WIDE}][，。、；：？！）」》”％]*|[^ \t\n{_WIDE}]+[，。、；：？！）」》”％]*"
+)
+
+
+def width(text: str, size: float, bold: bool = False) -> float:
+    """Return the width of `text` on one line, in points, at a font size of `size` points."""
+    thousandths = sum(_advance(character) for character in text)
+    # Some programs set a little space where scripts meet.
+    thousandths += 300 * len(_MEETING.findall(text))
+    return thousandths / 1000 * size * (_BOLD if bold else 1)
+
+
+def leading(text: str) -> float:
+    """Return the distance of base lines in font sizes; slides set it exactly.
+
+    East Asian fonts are higher; a program may raise a line to its font's own height in a table.
+    """
+    return _LEADING_WIDE if re.search(f"[{_WIDE}]", text) else _LEADING
+
+
+def lines(text: str, size: float, room: float, bold: bool = False) -> int:
+    """Return the number of lines that `text` takes in a box `room` points wide."""
+    return sum(_wrapped(line, size, room, bold) for line in text.split("\n"))
+
+
+def height(text: str, size: float, room: float, bold: bool = False) -> float:
+    """Return the height of `text` in points in a box `room` points wide."""
+    return lines(text, size, room, bold) * size * leading(text)
+
+
+def longest_word(text: str, size: float, bold: bool = False) -> float:
+    """Return the width in points of the longest part of `text` that a line break cannot split."""
+    return max((width(token, size, bold) for token in _TOKEN.findall(text)), default=0)
+
+
+def _advance(character: str) -> int:
+    if " " <= character <= "~":
+        return _CALIBRI[ord(character) - ord(" ")]
+    wide = unicodedata.east_asian_width(character) in "WF" or character in _PERHAPS_WIDE
+    return 1000 if wide else _OTHER
+
+
+def _wrapped(line: str, size: float, room: float, bold: bool) -> int:
+    count, used = 1, 0.0
+    for token in _TOKEN.findall(line):
+        needed = width(token, size, bold)
+        if used + needed <= room:
+            used += needed
+        elif token.isspace():
+            continue
+        elif needed <= room:
+            count, used = count + 1, needed
+        else:  # an overlong word is split wherever the line ends
+            count += int((used + needed) // room)
+            used = (used + needed) % room
+    return count

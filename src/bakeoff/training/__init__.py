@@ -1,0 +1,1 @@
+"""The engine: from a recipe, prepared data and a seed to trained weights."""

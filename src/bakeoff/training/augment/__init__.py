@@ -1,0 +1,16 @@
+"""The input pipeline: whole batches, on the device, the same whoever asks for them.
+
+| module | holds |
+| --- | --- |
+| `config` | `AugmentConfig`: what a recipe's `augmentation` says |
+| `packed` | the data set as one block of bytes in which a crop, mirrored or not, is one copy |
+| `policy`, `operations` | RandAugment and TrivialAugment, and the operations that they draw from |
+| `erasing` | cutout and random erasing |
+| `mixing` | mixup and CutMix |
+| `pipeline` | `InputPipeline`: all of it in order |
+"""
+
+from bakeoff.training.augment.config import AugmentConfig
+from bakeoff.training.augment.pipeline import InputPipeline
+
+__all__ = ["AugmentConfig", "InputPipeline"]

@@ -1,0 +1,412 @@
+"""The training loop.
+
+One answer on any number of processes: the order of images, their augmentation and every random draw depend on
+(seed, epoch, image) or (seed, step, micro-batch), never on who computes them; gradients are summed over a step's
+micro-batches wherever they were computed; BatchNorm's statistics are those of `RunningStatistics`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bakeoff.errors import UserError
+from bakeoff.training.batches import MicroBatch, Step, cut_epoch
+from bakeoff.training.checkpoint import load_checkpoint, save_checkpoint
+from bakeoff.training.devices import any_process, mean_over_processes, on_device
+from bakeoff.training.interrupts import InterruptedRunError, StopRequest
+from bakeoff.training.optimization import (
+    WeightAverage,
+    learning_rate,
+    make_optimizer,
+    set_learning_rate,
+)
+from bakeoff.training.predict import Scores, predict, score
+from bakeoff.training.progress import EpochRecord, ProgressBar, log_epoch, write_history
+from bakeoff.training.random import derive_seed, permutation
+from bakeoff.training.recipe import Recipe
+from bakeoff.training.statistics import RunningStatistics
+
+# How many steps pass between looks at what needs the device to be waited for: a loss that is not finite, a
+# request to stop on another process.
+LOOK_EVERY = 20
+
+log = logging.getLogger(__name__)
+
+
+class Images(Protocol):
+    """Where batches come from; `bakeoff.training.augment.InputPipeline` is the one that the runs use."""
+
+    def train_batch(self, indices: Tensor, epoch: int) -> Tensor:
+        """Return augmented images (B, 3, S, S)."""
+        ...
+
+    def eval_batch(self, indices: Tensor) -> Tensor:
+        """Return images (B, 3, S, S) as they are."""
+        ...
+
+    def mix(self, images: Tensor, labels: Tensor, classes: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Return mixed images and soft targets (B, classes); or both as they are where mixing is off."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a run is made of, apart from the network and its recipe."""
+
+    title: str
+    key: str
+    """Identifies configuration, code, data and seed: only a checkpoint with the same key is resumed."""
+    seed: int
+    images: Images
+    labels: Tensor
+    """int64, all images of the train split."""
+    train: Tensor
+    """int64: indices of the images that are trained on."""
+    validation: Tensor
+    """int64: indices of the images that are held out."""
+    classes: int
+    checkpoints: Path
+    checkpoint_seconds: float = 600.0
+
+
+@dataclass
+class Progress:
+    """Where a run stands; all of it is in a checkpoint."""
+
+    step: int = 0
+    elapsed: float = 0.0
+    epoch_seconds: float = 0.0
+    loss_sum: float = 0.0
+    correct: float = 0.0
+    history: list[EpochRecord] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the network in evaluation mode, with the weights that are to be judged."""
+
+    model: nn.Module
+    history: tuple[EpochRecord, ...]
+    seconds: float
+    images_per_s: float
+    uses_ema: bool
+
+
+class Trainer:
+    """Training of one network by one recipe, from wherever the last checkpoint left it."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        task: Task,
+        accelerator: Accelerator,
+        stop: StopRequest,
+    ) -> None:
+        """Set everything up and resume the newest checkpoint of this task, if there is one."""
+        self.recipe, self.task, self.accelerator, self.stop = recipe, task, accelerator, stop
+        self.network = on_device(network, accelerator.device)
+        optimizer = make_optimizer(self.network, recipe.optimizer, accelerator.device)
+        self.model, self.optimizer = accelerator.prepare(compiled(self.network, recipe), optimizer)
+        # After prepare, which puts other tensors in the place of buffers.
+        self.statistics = RunningStatistics(self.network)
+        self.parameters: list[Tensor] = list(self.network.parameters())
+        self.average = (
+            None
+            if recipe.ema_decay is None
+            else WeightAverage([*self.parameters, *self.statistics.values], recipe.ema_decay)
+        )
+        self.labels = task.labels.to(accelerator.device)
+        self.epoch_steps = cut_epoch(len(task.train), recipe.global_batch, recipe.micro_batch)
+        self.progress = Progress()
+        # Sums over the epoch so far: loss and correct predictions. On the device, so that no step waits for it.
+        self.sums = torch.zeros(2, dtype=torch.float64, device=accelerator.device)
+        self._resume()
+
+    def fit(self) -> Trained:
+        """Train to the end and return the result.
+
+        Raises:
+            InterruptedRunError: the process was told to stop; a checkpoint is saved.
+            UserError: the loss is not finite, or memory or disk are too small; with what to change.
+        """
+        steps_per_epoch = len(self.epoch_steps)
+        total = self.recipe.epochs * steps_per_epoch
+        bar = ProgressBar(
+            self.task.title, total, self.progress.step, self.accelerator.is_main_process
+        )
+        self._saved = time.monotonic()
+        try:
+            while self.progress.step < total:
+                epoch, first = divmod(self.progress.step, steps_per_epoch)
+                self._train_epoch(epoch, first, bar)
+                self._finish_epoch(epoch, bar)
+        except torch.OutOfMemoryError:
+            raise UserError(
+                f"{self.task.title}: the GPU has too little memory for micro-batches of "
+                f"{self.recipe.micro_batch} images. Set recipe_overrides.micro_batch to a smaller number "
+                "(BatchNorm then sees smaller groups), or use a larger GPU."
+            ) from None
+        finally:
+            bar.close()
+        self._judged_weights()
+        history = tuple(self.progress.history)
+        seconds = sum(record.seconds for record in history)
+        return Trained(
+            model=self.network.eval(),
+            history=history,
+            seconds=self.progress.elapsed,
+            images_per_s=len(self.task.train) * self.recipe.epochs / seconds,
+            uses_ema=self.average is not None,
+        )
+
+    def _train_epoch(self, epoch: int, first: int, bar: ProgressBar) -> None:
+        order = self.task.train[permutation(self.task.seed, epoch, len(self.task.train))]
+        self.model.train()
+        started = time.monotonic()
+        begun, before = started, self.progress.epoch_seconds
+        for number in range(first, len(self.epoch_steps)):
+            self._train_step(epoch, order, self.epoch_steps[number])
+            self.progress.step += 1
+            bar.step()
+            if self.accelerator.num_processes == 1 or self.progress.step % LOOK_EVERY == 0:
+                self.progress.epoch_seconds = before + time.monotonic() - begun
+                self._look(started)
+        # Reading the sums waits for the device, so that the seconds are those of finished work.
+        self.progress.loss_sum, self.progress.correct = self._epoch_sums()
+        self.progress.epoch_seconds = before + time.monotonic() - begun
+
+    def _train_step(self, epoch: int, order: Tensor, step: Step) -> None:
+        """Run one optimizer step: this process's micro-batches, then the update that all processes share."""
+        world = self.accelerator.num_processes
+        mine = step.of_rank(self.accelerator.process_index, world)
+        rounds = math.ceil(len(step.micro_batches) / world)
+        rate = learning_rate(self.progress.step, len(self.epoch_steps), self.recipe)
+        set_learning_rate(self.optimizer, rate)
+        for turn in range(rounds):
+            last = turn == rounds - 1
+            # Gradients are exchanged once for each step, after the last micro-batch.
+            waits = contextlib.nullcontext() if last else self.accelerator.no_sync(self.model)
+            with waits:
+                if turn < len(mine):
+                    loss = self._forward(epoch, order, mine[turn])
+                    self.statistics.after_forward(world / len(step.micro_batches))
+                else:
+                    # Nothing is left for this process in the last round, but the exchange needs all of them.
+                    loss = 0.0 * self._forward(epoch, order, step.micro_batches[0], counted=False)
+                # DistributedDataParallel averages over processes; a step's loss is the mean over its images.
+                self.accelerator.backward(loss * (world / step.images))
+        if self.recipe.gradient_clip is not None:
+            self.accelerator.clip_grad_norm_(self.parameters, self.recipe.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.statistics.after_step()
+        if self.average is not None:
+            self.average.update(self.progress.step)
+
+    def _forward(self, epoch: int, order: Tensor, part: MicroBatch, counted: bool = True) -> Tensor:
+        """Return the summed loss of a micro-batch."""
+        indices = order[part.start : part.stop]
+        seed = derive_seed(self.task.seed, self.progress.step, part.number)
+        images = self.task.images.train_batch(indices, epoch)
+        labels = self.labels[indices.to(self.labels.device)]
+        images, targets = self.task.images.mix(images, labels, self.task.classes, seed)
+        # What the network itself draws (drop path, dropout) belongs to this micro-batch, whoever computes it.
+        torch.manual_seed(seed)
+        with self.accelerator.autocast():
+            logits = self.model(images)
+        loss = F.cross_entropy(
+            logits.float(), targets, reduction="sum", label_smoothing=self.recipe.label_smoothing
+        )
+        if counted:
+            correct = (logits.detach().argmax(dim=1) == labels).sum()
+            self.sums += torch.stack([loss.detach().double(), correct.double()])
+        return loss
+
+    def _finish_epoch(self, epoch: int, bar: ProgressBar) -> None:
+        """Validate, write the epoch's line, save."""
+        progress, images = self.progress, len(self.task.train)
+        self._check_finite()
+        started = time.monotonic()
+        scores = self.validate()
+        record = EpochRecord(
+            epoch=epoch + 1,
+            lr=learning_rate(progress.step - 1, len(self.epoch_steps), self.recipe),
+            train_loss=progress.loss_sum / images,
+            train_top1=100 * progress.correct / images,
+            val_loss=scores.loss,
+            val_top1=scores.top1,
+            val_top5=scores.top5,
+            images_per_s=images / progress.epoch_seconds,
+            seconds=progress.epoch_seconds,
+        )
+        progress.history.append(record)
+        progress.elapsed += progress.epoch_seconds + time.monotonic() - started
+        progress.epoch_seconds = progress.loss_sum = progress.correct = 0.0
+        self.sums.zero_()
+        self._save()
+        bar.show(record)
+        if self.accelerator.is_main_process:
+            log_epoch(record, self.recipe.epochs, progress.elapsed)
+            write_history(self.task.checkpoints / "history.csv", progress.history)
+
+    def validate(self) -> Scores:
+        """Return the scores on the held-out images, with the weights as a final evaluation would use them."""
+        saved = (
+            [parameter.detach().clone() for parameter in self.parameters] if self.average else []
+        )
+        self._judged_weights()
+        self.network.eval()
+        logits = predict(
+            self.network,
+            self.task.images.eval_batch,
+            self.task.validation,
+            self.accelerator,
+            self.recipe.micro_batch,
+        )
+        if saved:
+            with torch.no_grad():
+                torch._foreach_copy_(self.parameters, saved)
+        return score(logits, self.task.labels[self.task.validation])
+
+    @torch.no_grad()
+    def _judged_weights(self) -> None:
+        """Fill the network with the weights and statistics that are judged: the averages where there are any."""
+        statistics = self.statistics.values
+        if self.average is not None:
+            count = len(self.parameters)
+            torch._foreach_copy_(self.parameters, self.average.values[:count])
+            statistics = self.average.values[count:]
+        self.statistics.publish(
+            statistics,
+            self.progress.step,
+            lambda values: mean_over_processes(self.accelerator, values),
+        )
+
+    def _look(self, started: float) -> None:
+        """Stop if told to, and save if the last checkpoint is old; at most every few steps on several processes."""
+        if any_process(self.accelerator, self.stop.signal is not None):
+            self._save()
+            raise InterruptedRunError(
+                f"{self.task.title}: stopped at step {self.progress.step} by {self.stop.signal or 'another process'}; "
+                "the checkpoint is saved and the next start resumes there."
+            )
+        if self.progress.step % LOOK_EVERY:
+            return
+        self._check_finite()
+        due = time.monotonic() - max(self._saved, started) > self.task.checkpoint_seconds
+        if any_process(self.accelerator, due):
+            self._save()
+
+    def _check_finite(self) -> None:
+        loss, _ = self._epoch_sums()
+        if not math.isfinite(loss):
+            step = self.progress.step
+            raise UserError(
+                f"{self.task.title}: the loss is not finite at step {step} (learning rate "
+                f"{learning_rate(step - 1, len(self.epoch_steps), self.recipe):.4g}). The last good checkpoint is in "
+                f"{self.task.checkpoints}. Lower learning_rate.base, lengthen warmup_epochs or set gradient_clip."
+            )
+
+    def _epoch_sums(self) -> tuple[float, float]:
+        """Return the epoch's sums of loss and of correct predictions so far, over all processes."""
+        sums = mean_over_processes(self.accelerator, self.sums) * self.accelerator.num_processes
+        return sums[0].item(), sums[1].item()
+
+    def _save(self) -> None:
+        """Write a checkpoint. Every process takes part, because each has statistics of its own."""
+        own = self._own_state()
+        states = [own] if self.accelerator.num_processes == 1 else _gather(own)
+        if self.accelerator.is_main_process:
+            scaler = self.accelerator.scaler
+            state = {
+                "key": self.task.key,
+                "network": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "scaler": scaler.state_dict() if scaler is not None else None,
+                "processes": states,
+                "progress": {**asdict(self.progress), "loss_sum": 0.0, "correct": 0.0},
+            }
+            save_checkpoint(self.task.checkpoints, self.progress.step, state)
+        self.accelerator.wait_for_everyone()
+        self._saved = time.monotonic()
+
+    def _own_state(self) -> dict[str, Any]:
+        return {
+            "statistics": [value.cpu() for value in self.statistics.values],
+            "average": [value.cpu() for value in self.average.values] if self.average else None,
+            "sums": self.sums.cpu(),
+        }
+
+    @torch.no_grad()
+    def _resume(self) -> None:
+        state = load_checkpoint(self.task.checkpoints, self.task.key)
+        if state is None:
+            return
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.accelerator.scaler is not None and state["scaler"] is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        own = _share(state["processes"], self.accelerator)
+        for value, saved in zip(self.statistics.values, own["statistics"], strict=True):
+            value.copy_(saved)
+        if self.average is not None:
+            for value, saved in zip(self.average.values, own["average"], strict=True):
+                value.copy_(saved)
+        self.sums.copy_(own["sums"])
+        saved_progress = state["progress"]
+        history = [EpochRecord(**record) for record in saved_progress.pop("history")]
+        self.progress = Progress(**saved_progress, history=history)
+        log.info("resumed at step %d (epoch %d)", self.progress.step, len(history) + 1)
+
+
+def compiled(network: nn.Module, recipe: Recipe) -> nn.Module:
+    """Return the network compiled where the recipe asks for it and torch.compile can; else as it is."""
+    if not recipe.compile:
+        return network
+    try:
+        module: nn.Module = torch.compile(network)  # type: ignore[assignment]
+    except RuntimeError as error:
+        log.warning("torch.compile is not available here (%s); training goes on without it", error)
+        return network
+    return module
+
+
+def _gather(own: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    from accelerate.utils import gather_object  # noqa: PLC0415 (only with several processes)
+
+    gathered: list[Mapping[str, Any]] = gather_object([own])
+    return gathered
+
+
+def _share(states: list[dict[str, Any]], accelerator: Accelerator) -> dict[str, Any]:
+    """Return this process's part of a checkpoint.
+
+    On as many processes as wrote it, each takes back its own, so that the run goes on bit for bit. On another number
+    each takes the mean, which is the state of the run as a whole; the epoch's sums go to one process.
+    """
+    if len(states) == accelerator.num_processes:
+        own: dict[str, Any] = states[accelerator.process_index]
+        return own
+    total = torch.stack([state["sums"] for state in states]).sum(dim=0)
+    return {
+        "statistics": _mean([state["statistics"] for state in states]),
+        "average": _mean([state["average"] for state in states]) if states[0]["average"] else None,
+        "sums": total if accelerator.is_main_process else torch.zeros_like(total),
+    }
+
+
+def _mean(lists: list[list[Tensor]]) -> list[Tensor]:
+    return [torch.stack(values).mean(dim=0) for values in zip(*lists, strict=True)]

@@ -1,0 +1,102 @@
+"""What a person sees of a run while it goes on: a bar on a terminal, a line for each epoch, history.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bakeoff.files import write_text
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One row of history.csv; top-k in percent, seconds of training without validation."""
+
+    epoch: int
+    lr: float
+    train_loss: float
+    train_top1: float
+    val_loss: float
+    val_top1: float
+    val_top5: float
+    images_per_s: float
+    seconds: float
+
+
+def write_history(path: Path, records: Sequence[EpochRecord]) -> None:
+    """Write the records as CSV, atomically: whoever reads it while it grows sees whole rows."""
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, [field.name for field in fields(EpochRecord)], lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(asdict(record) for record in records)
+    write_text(path, text.getvalue())
+
+
+class ProgressBar:
+    """A bar over all optimizer steps of the run with ETA; silent where stderr is no terminal."""
+
+    def __init__(self, title: str, steps: int, done: int, main_process: bool) -> None:
+        """Show a bar for `steps` steps of which `done` are done."""
+        self._bar = tqdm(
+            total=steps,
+            initial=done,
+            desc=title,
+            unit="step",
+            leave=False,
+            dynamic_ncols=True,
+            disable=None if main_process else True,
+            file=sys.stderr,
+        )
+
+    def step(self) -> None:
+        """Count one step."""
+        self._bar.update()
+
+    def show(self, record: EpochRecord) -> None:
+        """Show an epoch's figures beside the bar."""
+        self._bar.set_postfix_str(
+            f"epoch {record.epoch}, loss {record.train_loss:.3f}, val {record.val_top1:.1f} %, "
+            f"{record.images_per_s:,.0f} images/s",
+            refresh=False,
+        )
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self._bar.close()
+
+
+def log_epoch(record: EpochRecord, epochs: int, elapsed: float) -> None:
+    """Write one line for an epoch, with the time that the rest should take."""
+    remaining = elapsed / record.epoch * (epochs - record.epoch)
+    log.info(
+        "epoch %d/%d  lr %.4g  train loss %.4f top-1 %.2f %%  validation loss %.4f top-1 %.2f %% top-5 %.2f %%  "
+        "%.0f images/s  ETA %s",
+        record.epoch,
+        epochs,
+        record.lr,
+        record.train_loss,
+        record.train_top1,
+        record.val_loss,
+        record.val_top1,
+        record.val_top5,
+        record.images_per_s,
+        duration(remaining),
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -1,0 +1,90 @@
+"""Shared fixtures: the repository, and projects made from it that a test may spoil."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SCHEMAS = REPOSITORY / "workflow" / "schemas"
+
+# Two cores are all that a test may count on, and each process takes one.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A working directory with a copy of the configuration, in which the repository's workflow runs."""
+
+    folder: Path
+
+    def edit(self, file: str, change: Callable[[Any], Any]) -> None:
+        """Apply `change` to the content of a YAML file; it may return the new content or mutate it."""
+        path = self.folder / file
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        changed = change(content)
+        content = content if changed is None else changed
+        path.write_text(
+            yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
+
+    def snakemake(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run snakemake in the project's folder on two cores and return the finished process."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env={**project_environment(), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line of snakemake with `arguments`."""
+        return [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            str(REPOSITORY / "workflow" / "Snakefile"),
+            *arguments,
+            *(() if "--profile" in arguments else ("--cores", "2", "--resources", "gpu=0")),
+        ]
+
+
+def project_environment() -> dict[str, str]:
+    """Return an environment in which `python` is the interpreter that runs the tests."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY / "src")}
+
+
+def make_project(folder: Path, study: Mapping[str, Any] | None = None) -> Project:
+    """Copy configuration and profiles to `folder`; `study` is laid over config.yaml."""
+    shutil.copytree(REPOSITORY / "config", folder / "config")
+    shutil.copytree(REPOSITORY / "profiles", folder / "profiles")
+    networks = REPOSITORY / "resources" / "networks.json"
+    if networks.is_file():
+        # Only saves time: its entries are keyed by all that they depend on.
+        (folder / "resources").mkdir()
+        shutil.copy(networks, folder / "resources")
+    project = Project(folder)
+    if study:
+        from bakeoff.study.layers import merge  # noqa: PLC0415
+
+        project.edit("config/config.yaml", lambda config: merge(config, study))
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Return a fresh project with the configuration as it is committed."""
+    return make_project(tmp_path / "project")

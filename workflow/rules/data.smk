@@ -1,0 +1,34 @@
+rule download:
+    """Fetch the official archive: resumable, checked before anything opens it."""
+    input:
+        spec=f"{MAIN.study.root}/specs/download.json",
+    output:
+        archive="resources/cifar-100-binary.tar.gz",
+    log:
+        "resources/logs/download.log",
+    conda:
+        "../envs/bakeoff.yaml"
+    shell:
+        "python -m bakeoff download --spec {input.spec} --out {output.archive} --log-file {log}"
+
+
+rule prepare:
+    """Turn the archive (or nothing, for drawn data) into memory-mappable arrays."""
+    input:
+        spec="{root}/specs/data.json",
+        archive=get_archive,
+    output:
+        meta="{root}/data/meta.json",
+        arrays=expand(
+            "{{root}}/data/{split}_{what}.npy",
+            split=("train", "test"),
+            what=("images", "fine", "coarse"),
+        ),
+        validation="{root}/data/validation_indices.npy",
+    log:
+        "{root}/logs/prepare.log",
+    conda:
+        "../envs/bakeoff.yaml"
+    shell:
+        "python -m bakeoff prepare --spec {input.spec} --out {wildcards.root}/data"
+        " --log-file {log} --archive {input.archive}"

@@ -1,0 +1,44 @@
+rule train:
+    """One run: a variant trained with a seed, then evaluated once on the test split."""
+    input:
+        spec="{root}/specs/runs/{variant}.json",
+        data="{root}/data/meta.json",
+    output:
+        metrics="{root}/runs/{variant}/seed{seed}/metrics.json",
+        history="{root}/runs/{variant}/seed{seed}/history.csv",
+        predictions="{root}/runs/{variant}/seed{seed}/predictions.npz",
+        model="{root}/runs/{variant}/seed{seed}/model.safetensors",
+        provenance="{root}/runs/{variant}/seed{seed}/provenance.json",
+    log:
+        "{root}/logs/train/{variant}/seed{seed}.log",
+    conda:
+        "../envs/bakeoff.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=8000,
+    shell:
+        "exec python -m bakeoff train --spec {input.spec} --seed {wildcards.seed}"
+        " --data {wildcards.root}/data"
+        " --out {wildcards.root}/runs/{wildcards.variant}/seed{wildcards.seed}"
+        " --checkpoints {wildcards.root}/checkpoints/{wildcards.variant}/seed{wildcards.seed}"
+        " --gpus {resources.gpu} --threads {threads} --log-file {log}"
+
+
+rule profile_model:
+    """What a variant costs at inference: parameters, MACs, latency, throughput."""
+    input:
+        spec="{root}/specs/profiles/{variant}.json",
+    output:
+        profile="{root}/profiles/{variant}.json",
+    log:
+        "{root}/logs/profile_model/{variant}.log",
+    conda:
+        "../envs/bakeoff.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=4000,
+    shell:
+        "exec python -m bakeoff profile --spec {input.spec} --out {output.profile}"
+        " --gpus {resources.gpu} --threads {threads} --log-file {log}"
