@@ -8,7 +8,7 @@ Four things are measured in one run, in turns so that a busy machine slows all o
   same size, whose memory is used again and stays in the cache;
 - `conversion_at_once`: the same for the whole data set in one call, at the pace of main memory.
 
-    python benchmarks/input_pipeline.py --images 50000 --batch 128 --threads 2 --seconds 10
+    python benchmarks/input_pipeline.py --images 50000 --batch 128 --threads 1 --seconds 10
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def images_per_second(batches: Iterator[Tensor], seconds: float) -> float:
 
 
 def measure(images: Tensor, batch: int, seconds: float) -> dict[str, list[float]]:
-    """Return images/s of each contestant in each of ROUNDS turns, `seconds` for each contestant in all."""
+    """Return each contestant's images/s, turn by turn; a contestant has `seconds` in all."""
     sources: dict[str, Callable[[Tensor, int], Iterator[Tensor]]] = {
         "torchvision": torchvision_batches,
         "bakeoff": bakeoff_batches,
@@ -133,7 +133,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=50_000, help="images in the data set")
     parser.add_argument("--batch", type=int, default=128, help="images in a batch")
-    parser.add_argument("--threads", type=int, default=2, help="threads of PyTorch")
+    # Operations on a batch of small images take microseconds. A second thread saves little of that, and
+    # where the cores are shared the threads wait for each other for milliseconds.
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
     parser.add_argument("--seconds", type=float, default=10.0, help="for each contestant")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

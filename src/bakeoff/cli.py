@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bakeoff.errors import UserError
 from bakeoff.files import read_json
-from bakeoff.training.interrupts import INTERRUPTED, InterruptedRunError, die_with_parent
+from bakeoff.training.interrupts import INTERRUPTED, InterruptedRunError
 
 MISTAKE = 2
 METRICS_SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "metrics.schema.yaml"
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _set_up_process(options, words)
         options.run(options)
+        _keep_record(options)
     except UserError as error:
         log.error("%s", error)
         return MISTAKE
@@ -50,13 +51,20 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, offline=True)
         added.add_argument("--spec", type=Path, required=True, help="what is to be made (JSON)")
         added.add_argument("--log-file", type=Path, help="file for the log, besides the terminal")
+        added.add_argument(
+            "--record", nargs=2, metavar=("ROOT", "JOB"), help="keep a record of what it was made from"
+        )
         return added
 
     download = command("download", _download, "fetch the official archive")
     download.add_argument("--out", type=Path, required=True)
+
+    fetch = command("fetch-weights", _fetch_weights, "fetch, check and lock pretrained weights")
+    fetch.add_argument("--out", type=Path, required=True, help="the file; only checked if it is there")
+    fetch.set_defaults(offline=False)
 
     prepare = command("prepare", _prepare, "turn an archive, or nothing, into prepared arrays")
     prepare.add_argument("--archive", type=Path, nargs="?", help="absent for drawn data")
@@ -67,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, required=True, help="folder of the prepared data")
     train.add_argument("--out", type=Path, required=True, help="folder of the run")
     train.add_argument("--checkpoints", type=Path, required=True, help="folder")
-    train.add_argument("--weights", type=Path, help="file of pretrained weights")
+    train.add_argument("--weights", type=Path, nargs="?", help="file of pretrained weights, if any")
     train.add_argument(
         "--processes", type=int, help="number of processes; default: one for each GPU"
     )
@@ -75,9 +83,18 @@ def _parser() -> argparse.ArgumentParser:
 
     profile = command("profile", _profile, "measure what a variant costs")
     profile.add_argument("--out", type=Path, required=True)
+    profile.set_defaults(processes=1)
     for added in (train, profile):
         added.add_argument("--gpus", type=int, default=0, help="0: train on the CPU")
         added.add_argument("--threads", type=int, default=1, help="CPU threads of each process")
+
+    plan = command("plan", _plan, "plan the runs that are not yet done")
+    plan.add_argument("--root", type=Path, required=True, help="folder of the study's results")
+    plan.add_argument("--kind", required=True, choices=("gpu", "cpu"), help="what runs are trained on")
+    plan.add_argument("--devices", type=int, required=True, help="GPUs, or cores of the CPU")
+
+    cards = command("cards", _cards, "write the model cards and the table of all models")
+    cards.add_argument("--out", type=Path, required=True, help="folder of the documentation")
 
     for name, run, text in (
         ("compare", _compare, "make the comparison tables"),
@@ -114,28 +131,46 @@ def _set_up_logging(file: Path | None) -> None:
 
 
 def _set_up_process(options: argparse.Namespace, words: Sequence[str]) -> None:
-    """Set what libraries read when they are imported, and start the other processes of a run."""
-    # No job goes to the network by itself; huggingface_hub reads this at import.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    threads = getattr(options, "threads", None)
-    if threads is None:
+    """Set what libraries read when they are imported; for a run, also find its GPUs and start its processes."""
+    if options.offline:
+        # No job goes to the network by itself; huggingface_hub reads this at import.
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    if hasattr(options, "gpus"):
+        from bakeoff.launch.processes import start
+
+        options.gpus = start(words, options.gpus, options.processes, options.threads)
+
+
+def _keep_record(options: argparse.Namespace) -> None:
+    """Write what the job was made from, once it is done; of several processes only the first does."""
+    if options.record is None or os.environ.get("RANK", "0") != "0":
         return
-    die_with_parent()
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
-    processes = getattr(options, "processes", None) or options.gpus or 1
-    if processes > 1 and "RANK" not in os.environ:
-        if options.gpus == 0:
-            os.environ["ACCELERATE_USE_CPU"] = "true"
-        # torchrun, not `accelerate launch`: the latter starts one process only without a GPU, and says nothing.
-        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        os.execv(sys.executable, [sys.executable, *launcher, "-m", "bakeoff", *words])
+    from bakeoff.staleness.records import record_job
+
+    outside = [path for path in (getattr(options, "archive", None), _weights_lock(options)) if path]
+    root, job = options.record
+    record_job(Path(root), job, read_json(options.spec), outside)
+
+
+def _weights_lock(options: argparse.Namespace) -> Path | None:
+    weights = getattr(options, "weights", None)
+    if weights is None:
+        return None
+    from bakeoff.models.weights_files import lock_path
+
+    return lock_path(weights)
 
 
 def _download(options: argparse.Namespace) -> None:
     from bakeoff.data import DataConfig, download
 
     download(DataConfig.from_mapping(read_json(options.spec)), options.out)
+
+
+def _fetch_weights(options: argparse.Namespace) -> None:
+    from bakeoff.models.fetch import fetch_weights
+
+    fetch_weights(read_json(options.spec), options.out)
 
 
 def _prepare(options: argparse.Namespace) -> None:
@@ -163,6 +198,22 @@ def _profile(options: argparse.Namespace) -> None:
 
     torch.set_num_threads(options.threads)
     profile(read_json(options.spec), options.out, options.gpus)
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from bakeoff.planning.machine import Fleet
+    from bakeoff.planning.plan import make_plan
+    from bakeoff.planning.summary import in_words
+
+    summary = make_plan(read_json(options.spec), options.root, Fleet(options.kind, options.devices))
+    print(in_words(summary))
+    print(f"{options.root / 'plan'}: schedule.md, gantt.png, summary.json")
+
+
+def _cards(options: argparse.Namespace) -> None:
+    from bakeoff.models.cards import write_cards
+
+    write_cards(read_json(options.spec), options.out)
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -206,7 +257,8 @@ def _plot(options: argparse.Namespace) -> None:
 
 
 def _deck(options: argparse.Namespace) -> None:
-    from bakeoff.slides.deck import build_deck
+    from bakeoff.slides.deck import build_deck, write_assets
 
-    out = options.root / "slides" / f"deck.{options.language}.pptx"
-    build_deck(read_json(options.spec), options.root, options.language, out)
+    spec, root, language = read_json(options.spec), options.root, options.language
+    write_assets(spec, root, language, root / "slides" / "assets")
+    build_deck(spec, root, language, root / "slides" / f"deck.{language}.pptx")

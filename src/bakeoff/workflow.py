@@ -5,16 +5,21 @@ This is the only module that the workflow imports. It is read at every parse, so
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bakeoff.data.config import DataConfig
 from bakeoff.data.config import check as check_data
 from bakeoff.errors import UserError
+from bakeoff.planning.work import plan_spec
 from bakeoff.slides.templates import check_slides
-from bakeoff.study.layers import Layer, load_yaml
+from bakeoff.staleness.state import State
+from bakeoff.staleness.tick import folder_holder, hold_root, keep_older_than_tick, write_tick
+from bakeoff.study.layers import Layer, load_yaml, merge_layers
 from bakeoff.study.networks import Network, describe_networks
 from bakeoff.study.specs import FIGURES, Specs, seeds_needed, study_specs, trained_as, write_specs
 from bakeoff.study.study import CLASSES, IMAGE_SIZE, Study, load_study
@@ -28,7 +33,7 @@ TABLE_SUFFIXES = ("csv", "md", "tex")
 
 
 @dataclass(frozen=True)
-class Plan:
+class Layout:
     """A study with everything the workflow derives from it."""
 
     study: Study
@@ -36,6 +41,41 @@ class Plan:
     runs: Mapping[str, str]
     seeds: Mapping[str, tuple[int, ...]]
     specs: Specs
+    told: set[str] = field(default_factory=set)
+    """Jobs whose reason was printed."""
+    busy: set[str] = field(default_factory=set)
+    """Other Snakemake processes that are at work in the root."""
+
+    @cached_property
+    def state(self) -> State:
+        """The state of the study's jobs, looked at when it is first asked for."""
+        return State(Path(self.study.root), self.specs, {"data": self._archives()})
+
+    def is_stale(self, job: str) -> bool:
+        """Return whether a job has to run, and see to it that Snakemake will find its tick newer.
+
+        Raises:
+            UserError: another Snakemake is at work in this root.
+        """
+        for holder in self.busy:
+            raise UserError(
+                f"Another Snakemake (process {holder}) is at work in {self.study.root}. Wait until it ends, or stop "
+                "it; `snakemake -n` may be used meanwhile."
+            )
+        if not self.state.reasons(job):
+            return False
+        keep_older_than_tick(Path(self.study.root), self.state.job(job).writes)
+        return True
+
+    def tell(self, job: str) -> None:
+        """Print once why a job that was made before has to run again."""
+        if job not in self.told and self.state.made_before(job):
+            self.told.add(job)
+            title = self.state.job(job).title
+            print(f"stale: {title}: {'; '.join(self.state.reasons(job))}", file=sys.stderr)
+
+    def _archives(self) -> list[Path]:
+        return [Path(file) for file in archive_files(self.study)]
 
     def run_files(self, name: str, runs: Mapping[str, Sequence[int]]) -> list[str]:
         """Return the file `name` of each run in {variant: seeds}, without repeats."""
@@ -82,16 +122,13 @@ def load_layers(
     return [*layers, Layer("--config on the command line", given)] if given else layers
 
 
-def load_plan(layers: Sequence[Layer], schemas: Path) -> Plan:
-    """Return the plan of the study that `layers` describe.
+def load_layout(layers: Sequence[Layer], schemas: Path) -> Layout:
+    """Return the layout of the study that `layers` describe.
 
     Raises:
         UserError: a mistake in the configuration, or a network that cannot be built.
     """
-    study = load_study(layers, schemas)
-    mistakes = check_slides(study.slides, study.files["slides"])
-    if mistakes:
-        raise UserError("\n".join(mistakes))
+    study = load_study(layers, schemas, check_slides=check_slides)
     networks = describe_networks(
         {name: variant.model for name, variant in study.variants.items()},
         CLASSES,
@@ -99,42 +136,60 @@ def load_plan(layers: Sequence[Layer], schemas: Path) -> Plan:
         NETWORKS,
     )
     runs = trained_as(study, networks)
-    return Plan(study, networks, runs, seeds_needed(study, runs), study_specs(study, networks))
+    seeds = seeds_needed(study, runs)
+    # How runs are spread over a machine decides no result, so a `Study` does not know of it.
+    config = merge_layers(layers)
+    plan = plan_spec(study, networks, seeds, config.get("gpus", "auto"), config.get("price", {}))
+    return Layout(study, networks, runs, seeds, {**study_specs(study, networks), "plan": plan})
 
 
-def load_plans(
+def load_layouts(
     configfiles: Sequence[str | Path], command_line: Mapping[str, Any], schemas: Path
-) -> dict[str, Plan]:
-    """Return {root: plan} of the main study and of the demo; the main study comes first."""
-    main = load_plan(load_layers(configfiles, command_line, demo=False), schemas)
-    demo = load_plan(load_layers(configfiles, command_line, demo=True), schemas)
+) -> dict[str, Layout]:
+    """Return {root: layout} of the main study and of the demo; the main study comes first."""
+    main = load_layout(load_layers(configfiles, command_line, demo=False), schemas)
+    demo = load_layout(load_layers(configfiles, command_line, demo=True), schemas)
     return {main.study.root: main} | {
-        root: plan for root, plan in {demo.study.root: demo}.items() if root != main.study.root
+        root: layout for root, layout in {demo.study.root: demo}.items() if root != main.study.root
     }
 
 
-def save_specs(plan: Plan, *, dry_run: bool) -> None:
-    """Write the plan's specs below its root; a dry run writes only those that do not exist yet."""
-    write_specs(Path(plan.study.root) / "specs", plan.specs, rewrite=not dry_run)
+def save_specs(layout: Layout, *, dry_run: bool) -> None:
+    """Write the layout's specs below its root, and its tick.
+
+    A dry run writes only what does not exist yet, so that looking at a plan changes nothing. Where another Snakemake is at
+    work in the root nothing is written, and `Layout.is_stale` says so when it is asked.
+    """
+    folder = Path(layout.study.root) / "specs"
+    if dry_run or hold_root(folder):
+        write_specs(folder, layout.specs, rewrite=not dry_run)
+        write_tick(folder)
+    else:
+        layout.busy.add(folder_holder(folder))
 
 
-def figures(plan: Plan) -> list[str]:
+def figures(layout: Layout) -> list[str]:
     """Return the names of the figures of a study."""
-    return [*FIGURES, *(["ablation_deltas"] if plan.study.ablations else [])]
+    return [*FIGURES, *(["ablation_deltas"] if layout.study.ablations else [])]
 
 
-def archive_of(plan: Plan) -> list[str]:
+def archive_of(layout: Layout) -> list[str]:
     """Return the archive that the data is prepared from: none, a local file, or the download.
 
     Raises:
         UserError: `data.archive` names something that does not exist.
     """
-    data = plan.study.data
-    if data["kind"] == "shapes":
+    if layout.study.data["kind"] != "shapes" and layout.state.reasons("data"):
+        # What is prepared and current needs no archive any more.
+        check_data(DataConfig.from_mapping(layout.study.data))
+    return archive_files(layout.study)
+
+
+def archive_files(study: Study) -> list[str]:
+    """Return the archive of a study, whether it exists or not."""
+    if study.data["kind"] == "shapes":
         return []
-    config = DataConfig.from_mapping(data)
-    check_data(config)
-    return [str(config.archive or DOWNLOAD)]
+    return [str(DataConfig.from_mapping(study.data).archive or DOWNLOAD)]
 
 
 def _layer(file: str) -> Layer:

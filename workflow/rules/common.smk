@@ -6,91 +6,161 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from bakeoff.errors import UserError
-from bakeoff.workflow import LANGUAGES, archive_of, figures, load_plans, save_specs
+from bakeoff.workflow import LANGUAGES, archive_of, figures, load_layouts, save_specs
 
 
 def load():
     """Load the main study and the demo, and write the specs that their jobs read."""
     try:
-        plans = load_plans(
+        layouts = load_layouts(
             workflow.overwrite_configfiles,
             workflow.config_settings.config,
             Path(workflow.basedir) / "schemas",
         )
+        if workflow.is_main_process:
+            for layout in layouts.values():
+                save_specs(layout, dry_run=workflow.output_settings.dryrun)
     except UserError as error:
         # One sentence for each mistake, and no traceback: the user has to read this.
-        print(f"The configuration is not usable:\n{error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         sys.exit(2)
-    if workflow.is_main_process:
-        for plan in plans.values():
-            save_specs(plan, dry_run=workflow.output_settings.dryrun)
-    return plans
+    return layouts
 
 
-PLANS = load()
-MAIN, DEMO = list(PLANS.values())[0], list(PLANS.values())[-1]
+LAYOUTS = load()
+MAIN, DEMO = list(LAYOUTS.values())[0], list(LAYOUTS.values())[-1]
 
 
 wildcard_constraints:
-    root="|".join(map(re.escape, PLANS)),
-    variant="|".join(sorted({run for plan in PLANS.values() for run in plan.seeds})),
+    root="|".join(map(re.escape, LAYOUTS)),
+    variant="|".join(
+        sorted({run for layout in LAYOUTS.values() for run in layout.seeds})
+    ),
     seed="0|[1-9][0-9]*",
-    ablation="|".join(sorted({name for plan in PLANS.values() for name in plan.study.ablations} | {"none"})),
+    ablation="|".join(
+        sorted(
+            {name for layout in LAYOUTS.values() for name in layout.study.ablations}
+            | {"none"}
+        )
+    ),
     language="|".join(LANGUAGES),
 
 
+def tracked(job, **inputs):
+    """Return the input function of a rule whose job is tracked by content.
+
+    `bakeoff.staleness` knows whether the job has to run. If not, all of its inputs are `ancient`: Snakemake then does not
+    look at their time stamps. If it has to, they are what they are, and the tick, which is newer than everything,
+    is the input that tells Snakemake so.
+
+    Inputs are patterns, lists of patterns, or functions of the wildcards.
+    """
+
+    def get_inputs(wildcards):
+        layout = LAYOUTS[wildcards.root]
+        name = job.format(**wildcards)
+        try:
+            stale = layout.is_stale(name)
+            files = {key: resolve(value, wildcards) for key, value in inputs.items()}
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        if stale and workflow.is_main_process:
+            layout.tell(name)
+        files["tick"] = [f"{wildcards.root}/specs/tick"]
+        return (
+            files
+            if stale
+            else {key: [ancient(f) for f in value] for key, value in files.items()}
+        )
+
+    return get_inputs
+
+
+def resolve(value, wildcards):
+    if callable(value):
+        return value(wildcards)
+    return [
+        pattern.format(**wildcards)
+        for pattern in ([value] if isinstance(value, str) else value)
+    ]
+
+
 def get_archive(wildcards):
-    try:
-        return archive_of(PLANS[wildcards.root])
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
+    return archive_of(LAYOUTS[wildcards.root])
 
 
 def get_comparison_runs(wildcards):
-    plan = PLANS[wildcards.root]
-    return plan.run_files("metrics.json", plan.comparison_runs())
+    layout = LAYOUTS[wildcards.root]
+    return layout.run_files("metrics.json", layout.comparison_runs())
 
 
 def get_profiles(wildcards):
-    plan = PLANS[wildcards.root]
-    return [f"{wildcards.root}/profiles/{variant}.json" for variant in plan.profiled()]
+    layout = LAYOUTS[wildcards.root]
+    return [
+        f"{wildcards.root}/profiles/{variant}.json" for variant in layout.profiled()
+    ]
 
 
 def get_ablation_runs(wildcards):
-    plan = PLANS[wildcards.root]
-    return plan.run_files("metrics.json", plan.ablation_runs(wildcards.ablation))
+    layout = LAYOUTS[wildcards.root]
+    return layout.run_files("metrics.json", layout.ablation_runs(wildcards.ablation))
 
 
 def get_ablation_tables(wildcards):
-    return ablation_targets(PLANS[wildcards.root])
+    return ablation_targets(LAYOUTS[wildcards.root])
+
+
+def get_table_specs(wildcards):
+    names = [
+        "comparison",
+        *(f"ablations/{name}" for name in LAYOUTS[wildcards.root].study.ablations),
+    ]
+    return [f"{wildcards.root}/specs/{name}.json" for name in names]
+
+
+def get_download_spec(wildcards, output):
+    # A function of `output`, because Snakemake does not track those: another list of mirrors, or another study
+    # that needs the archive, must not download it again.
+    return f"{MAIN.study.root}/specs/download.json"
 
 
 def get_figures(wildcards):
-    return figure_targets(PLANS[wildcards.root])
+    return figure_targets(LAYOUTS[wildcards.root])
 
 
-def comparison_targets(plan):
-    return [f"{plan.study.root}/comparison/{name}.csv" for name in ("models", "families", "pairwise")]
-
-
-def ablation_targets(plan):
-    return [f"{plan.study.root}/ablation/{name}.csv" for name in plan.study.ablations]
-
-
-def figure_targets(plan):
-    return [f"{plan.study.root}/figures/{name}.{suffix}" for name in figures(plan) for suffix in ("png", "svg")]
-
-
-def slide_targets(plan):
-    return [f"{plan.study.root}/slides/deck.{language}.pptx" for language in LANGUAGES]
-
-
-def study_targets(plan):
+def comparison_targets(layout):
     return [
-        *comparison_targets(plan),
-        *ablation_targets(plan),
-        f"{plan.study.root}/claims/claims.csv",
-        *figure_targets(plan),
-        *slide_targets(plan),
-        f"{plan.study.root}/report/report.md",
+        f"{layout.study.root}/comparison/{name}.csv"
+        for name in ("models", "families", "pairwise")
+    ]
+
+
+def ablation_targets(layout):
+    return [
+        f"{layout.study.root}/ablation/{name}.csv" for name in layout.study.ablations
+    ]
+
+
+def figure_targets(layout):
+    return [
+        f"{layout.study.root}/figures/{name}.{suffix}"
+        for name in figures(layout)
+        for suffix in ("png", "svg")
+    ]
+
+
+def slide_targets(layout):
+    return [
+        f"{layout.study.root}/slides/deck.{language}.pptx" for language in LANGUAGES
+    ]
+
+
+def study_targets(layout):
+    return [
+        *comparison_targets(layout),
+        *ablation_targets(layout),
+        f"{layout.study.root}/claims/claims.csv",
+        *figure_targets(layout),
+        *slide_targets(layout),
+        f"{layout.study.root}/report/report.md",
     ]

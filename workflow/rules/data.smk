@@ -1,22 +1,27 @@
 rule download:
     """Fetch the official archive: resumable, checked before anything opens it."""
-    input:
-        spec=f"{MAIN.study.root}/specs/download.json",
     output:
         archive="resources/cifar-100-binary.tar.gz",
     log:
         "resources/logs/download.log",
     conda:
         "../envs/bakeoff.yaml"
+    params:
+        spec=get_download_spec,
     shell:
-        "python -m bakeoff download --spec {input.spec} --out {output.archive} --log-file {log}"
+        "python -m bakeoff download --spec {params.spec} --out {output.archive} --log-file {log}"
 
 
 rule prepare:
     """Turn the archive (or nothing, for drawn data) into memory-mappable arrays."""
     input:
-        spec="{root}/specs/data.json",
-        archive=get_archive,
+        unpack(
+            tracked(
+                "data",
+                spec="{root}/specs/data.json",
+                archive=get_archive,
+            )
+        ),
     output:
         meta="{root}/data/meta.json",
         arrays=expand(
@@ -31,4 +36,4 @@ rule prepare:
         "../envs/bakeoff.yaml"
     shell:
         "python -m bakeoff prepare --spec {input.spec} --out {wildcards.root}/data"
-        " --log-file {log} --archive {input.archive}"
+        " --record {wildcards.root} data --log-file {log} --archive {input.archive}"

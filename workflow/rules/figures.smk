@@ -1,8 +1,13 @@
 rule plot_accuracy_bars:
     input:
-        spec="{root}/specs/figures/accuracy_bars.json",
-        models="{root}/comparison/models.csv",
-        seeds="{root}/comparison/runs.csv",
+        unpack(
+            tracked(
+                "figures/accuracy_bars",
+                spec="{root}/specs/figures/accuracy_bars.json",
+                models="{root}/comparison/models.csv",
+                seeds="{root}/comparison/runs.csv",
+            )
+        ),
     output:
         png=report(
             "{root}/figures/accuracy_bars.png",
@@ -15,13 +20,19 @@ rule plot_accuracy_bars:
     conda:
         "../envs/bakeoff.yaml"
     shell:
-        "python -m bakeoff plot accuracy_bars --spec {input.spec} --root {wildcards.root} --log-file {log}"
+        "python -m bakeoff plot accuracy_bars --spec {input.spec} --root {wildcards.root}"
+        " --record {wildcards.root} figures/accuracy_bars --log-file {log}"
 
 
 rule plot_accuracy_vs_parameters:
     input:
-        spec="{root}/specs/figures/accuracy_vs_parameters.json",
-        models="{root}/comparison/models.csv",
+        unpack(
+            tracked(
+                "figures/accuracy_vs_parameters",
+                spec="{root}/specs/figures/accuracy_vs_parameters.json",
+                models="{root}/comparison/models.csv",
+            )
+        ),
     output:
         png=report(
             "{root}/figures/accuracy_vs_parameters.png",
@@ -35,13 +46,18 @@ rule plot_accuracy_vs_parameters:
         "../envs/bakeoff.yaml"
     shell:
         "python -m bakeoff plot accuracy_vs_parameters --spec {input.spec} --root {wildcards.root}"
-        " --log-file {log}"
+        " --record {wildcards.root} figures/accuracy_vs_parameters --log-file {log}"
 
 
 rule plot_accuracy_vs_time:
     input:
-        spec="{root}/specs/figures/accuracy_vs_time.json",
-        models="{root}/comparison/models.csv",
+        unpack(
+            tracked(
+                "figures/accuracy_vs_time",
+                spec="{root}/specs/figures/accuracy_vs_time.json",
+                models="{root}/comparison/models.csv",
+            )
+        ),
     output:
         png=report(
             "{root}/figures/accuracy_vs_time.png",
@@ -54,15 +70,21 @@ rule plot_accuracy_vs_time:
     conda:
         "../envs/bakeoff.yaml"
     shell:
-        "python -m bakeoff plot accuracy_vs_time --spec {input.spec} --root {wildcards.root} --log-file {log}"
+        "python -m bakeoff plot accuracy_vs_time --spec {input.spec} --root {wildcards.root}"
+        " --record {wildcards.root} figures/accuracy_vs_time --log-file {log}"
 
 
 rule plot_learning_curves:
     input:
-        spec="{root}/specs/figures/learning_curves.json",
-        models="{root}/comparison/models.csv",
-        seeds="{root}/comparison/runs.csv",
-        runs=get_comparison_runs,
+        unpack(
+            tracked(
+                "figures/learning_curves",
+                spec="{root}/specs/figures/learning_curves.json",
+                models="{root}/comparison/models.csv",
+                seeds="{root}/comparison/runs.csv",
+                runs=get_comparison_runs,
+            )
+        ),
     output:
         png=report(
             "{root}/figures/learning_curves.png",
@@ -75,16 +97,22 @@ rule plot_learning_curves:
     conda:
         "../envs/bakeoff.yaml"
     shell:
-        "python -m bakeoff plot learning_curves --spec {input.spec} --root {wildcards.root} --log-file {log}"
+        "python -m bakeoff plot learning_curves --spec {input.spec} --root {wildcards.root}"
+        " --record {wildcards.root} figures/learning_curves --log-file {log}"
 
 
 rule plot_superclass_confusion:
     input:
-        spec="{root}/specs/figures/superclass_confusion.json",
-        models="{root}/comparison/models.csv",
-        seeds="{root}/comparison/runs.csv",
-        meta="{root}/data/meta.json",
-        runs=get_comparison_runs,
+        unpack(
+            tracked(
+                "figures/superclass_confusion",
+                spec="{root}/specs/figures/superclass_confusion.json",
+                models="{root}/comparison/models.csv",
+                seeds="{root}/comparison/runs.csv",
+                meta="{root}/data/meta.json",
+                runs=get_comparison_runs,
+            )
+        ),
     output:
         png=report(
             "{root}/figures/superclass_confusion.png",
@@ -98,13 +126,18 @@ rule plot_superclass_confusion:
         "../envs/bakeoff.yaml"
     shell:
         "python -m bakeoff plot superclass_confusion --spec {input.spec} --root {wildcards.root}"
-        " --log-file {log}"
+        " --record {wildcards.root} figures/superclass_confusion --log-file {log}"
 
 
 rule plot_ablation_deltas:
     input:
-        spec="{root}/specs/figures/ablation_deltas.json",
-        tables=get_ablation_tables,
+        unpack(
+            tracked(
+                "figures/ablation_deltas",
+                spec="{root}/specs/figures/ablation_deltas.json",
+                tables=get_ablation_tables,
+            )
+        ),
     output:
         png=report(
             "{root}/figures/ablation_deltas.png",
@@ -117,4 +150,5 @@ rule plot_ablation_deltas:
     conda:
         "../envs/bakeoff.yaml"
     shell:
-        "python -m bakeoff plot ablation_deltas --spec {input.spec} --root {wildcards.root} --log-file {log}"
+        "python -m bakeoff plot ablation_deltas --spec {input.spec} --root {wildcards.root}"
+        " --record {wildcards.root} figures/ablation_deltas --log-file {log}"

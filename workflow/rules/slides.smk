@@ -1,22 +1,30 @@
 rule deck:
     """The talk, in one language; every number on it comes from the tables."""
     input:
-        spec="{root}/specs/slides.json",
-        comparison_spec="{root}/specs/comparison.json",
-        meta="{root}/data/meta.json",
-        comparison=expand(
-            "{{root}}/comparison/{table}.csv", table=("models", "families", "pairwise")
+        unpack(
+            tracked(
+                "slides/{language}",
+                spec="{root}/specs/slides.json",
+                specs=get_table_specs,
+                meta="{root}/data/meta.json",
+                comparison=expand(
+                    "{{root}}/comparison/{table}.csv",
+                    table=("models", "families", "pairwise", "runs"),
+                ),
+                ablations=get_ablation_tables,
+                claims="{root}/claims/claims.csv",
+                figures=get_figures,
+            )
         ),
-        ablations=get_ablation_tables,
-        claims="{root}/claims/claims.csv",
-        figures=get_figures,
     output:
         deck="{root}/slides/deck.{language}.pptx",
         numbers="{root}/slides/assets/numbers.{language}.json",
+        notes="{root}/slides/assets/notes.{language}.md",
     log:
         "{root}/logs/deck/{language}.log",
     conda:
         "../envs/bakeoff.yaml"
     shell:
         "python -m bakeoff deck --spec {input.spec} --root {wildcards.root}"
-        " --language {wildcards.language} --log-file {log}"
+        " --language {wildcards.language}"
+        " --record {wildcards.root} slides/{wildcards.language} --log-file {log}"

@@ -1,8 +1,13 @@
 rule train:
     """One run: a variant trained with a seed, then evaluated once on the test split."""
     input:
-        spec="{root}/specs/runs/{variant}.json",
-        data="{root}/data/meta.json",
+        unpack(
+            tracked(
+                "runs/{variant}/seed{seed}",
+                spec="{root}/specs/runs/{variant}.json",
+                data="{root}/data/meta.json",
+            )
+        ),
     output:
         metrics="{root}/runs/{variant}/seed{seed}/metrics.json",
         history="{root}/runs/{variant}/seed{seed}/history.csv",
@@ -22,13 +27,19 @@ rule train:
         " --data {wildcards.root}/data"
         " --out {wildcards.root}/runs/{wildcards.variant}/seed{wildcards.seed}"
         " --checkpoints {wildcards.root}/checkpoints/{wildcards.variant}/seed{wildcards.seed}"
-        " --gpus {resources.gpu} --threads {threads} --log-file {log}"
+        " --gpus {resources.gpu} --threads {threads}"
+        " --record {wildcards.root} runs/{wildcards.variant}/seed{wildcards.seed} --log-file {log}"
 
 
 rule profile_model:
     """What a variant costs at inference: parameters, MACs, latency, throughput."""
     input:
-        spec="{root}/specs/profiles/{variant}.json",
+        unpack(
+            tracked(
+                "profiles/{variant}",
+                spec="{root}/specs/profiles/{variant}.json",
+            )
+        ),
     output:
         profile="{root}/profiles/{variant}.json",
     log:
@@ -41,4 +52,5 @@ rule profile_model:
         mem_mb=4000,
     shell:
         "exec python -m bakeoff profile --spec {input.spec} --out {output.profile}"
-        " --gpus {resources.gpu} --threads {threads} --log-file {log}"
+        " --gpus {resources.gpu} --threads {threads}"
+        " --record {wildcards.root} profiles/{wildcards.variant} --log-file {log}"

@@ -45,6 +45,10 @@ def provenance(
             **{name: version(name) for name in PACKAGES},
         },
         "hardware": hardware(),
+        "allocation": {
+            "visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
+            "slurm_job": os.environ.get("SLURM_JOB_ID"),
+        },
     }
 
 

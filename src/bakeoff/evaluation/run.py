@@ -37,7 +37,7 @@ from bakeoff.training.devices import check_disk, make_accelerator, set_up_arithm
 from bakeoff.training.interrupts import StopRequest
 from bakeoff.training.loop import Task, Trained, Trainer
 from bakeoff.training.predict import predict, score
-from bakeoff.training.progress import write_history
+from bakeoff.training.history import write_history
 from bakeoff.training.recipe import Recipe
 
 log = logging.getLogger(__name__)

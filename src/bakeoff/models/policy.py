@@ -6,24 +6,25 @@ image would end as a single pixel. There are two ways out, and a variant names o
 `native32`
     The image keeps its size and the network gets a stem for small images: stride 1 where the
     paper's stem divides by 4, so that 32 x 32 ends as 4 x 4. The later stages are the paper's.
-`resize224`
-    The network is the paper's own and the image is enlarged, on the device, to 224 x 224 (or to the
-    size its pretrained weights were trained at).
+`resizeN`, such as `resize224`
+    The network is the paper's own and the image is enlarged, on the device, to N x N.
 
 Pretrained weights also decide normalisation and interpolation: they go with the pixels they saw.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.errors import UserError, did_you_mean
+from bakeoff.errors import UserError
 from bakeoff.models.weights import Triple, weights_input
 
-POLICIES = ("native32", "resize224")
+NATIVE = "native32"
 PAPER_SIZE = 224
+_RESIZE = re.compile("resize([1-9][0-9]*)")
 
 
 @dataclass(frozen=True)
@@ -46,21 +47,20 @@ def input_policy(model_spec: Mapping[str, Any], image_size: int) -> InputPolicy:
     Free of torch unless the model is pretrained: then timm is asked what its weights expect.
     Raises UserError for an unknown policy, or for weights that do not say how they were normalised.
     """
-    name = policy_name(model_spec)
+    name = str(model_spec.get("input_policy", NATIVE))
+    size = image_size if name == NATIVE else _resized(name)
     if model_spec.get("pretrained"):
         expected = weights_input(model_spec)
-        size = image_size if name == "native32" else expected.input_size
         return InputPolicy(name, size, expected.interpolation, expected.mean, expected.std)
-    size = image_size if name == "native32" else PAPER_SIZE
     return InputPolicy(name, size, "bicubic", mean=None, std=None)
 
 
-def policy_name(model_spec: Mapping[str, Any]) -> str:
-    """Return the checked `input_policy` of a model spec; `native32` where it gives none."""
-    name = model_spec.get("input_policy", "native32")
-    if name not in POLICIES:
+def _resized(name: str) -> int:
+    """Return N of the policy `resizeN`."""
+    match = _RESIZE.fullmatch(name)
+    if match is None:
         raise UserError(
-            f"input_policy is {name!r}{did_you_mean(str(name), POLICIES)}; "
-            f"it must be one of {', '.join(POLICIES)}."
+            f"input_policy is {name!r}; it must be {NATIVE}, or resize and a number of pixels, "
+            f"such as resize{PAPER_SIZE}."
         )
-    return str(name)
+    return int(match.group(1))

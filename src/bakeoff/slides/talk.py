@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bakeoff.slides import findings, rows, theme
 from bakeoff.slides.canvas import Deck, Page, Paragraph, Style
 from bakeoff.slides.formats import three_digits, whole
@@ -27,8 +29,8 @@ CAPTION = Style(theme.GREY, gap=0.4)
 HEADING = Style(theme.ACCENT, bold=True)
 LEAD = Style(gap=0.7)
 
-
 PROTOCOLS = ("uniform", "tuned", "fast")
+"""Those with sentences of their own; any other is shown by its name."""
 
 
 def title(deck: Deck, results: Results, words: Words) -> None:
@@ -47,7 +49,10 @@ def title(deck: Deck, results: Results, words: Words) -> None:
     page.block(Box(72, 262, 96, 3), theme.ACCENT, name="Rule")
     first, last = results.first_start(), results.last_end()
     dates = "one_day" if first.text == last.text else "period"
-    seeds = words.span(models.over("min", "seeds", whole), models.over("max", "seeds", whole))
+    epochs, seeds = (
+        words.span(models.over("min", column, whole), models.over("max", column, whole))
+        for column in ("epochs", "seeds")
+    )
     details = [
         words.say(
             "title.study", study=study.value("study.name"), protocol=protocol_name(results, words)
@@ -55,7 +60,7 @@ def title(deck: Deck, results: Results, words: Words) -> None:
         words.say(
             "title.runs",
             runs=results.run_count(),
-            epochs=study.value("study.epochs", whole),
+            epochs=epochs,
             seeds=seeds,
         ),
         words.say(f"title.dates.{dates}", first=first, last=last),
@@ -261,12 +266,7 @@ def ablations(deck: Deck, results: Results, words: Words) -> None:
 def claims(deck: Deck, results: Results, words: Words) -> Leftover:
     """9: published figures, tested."""
     counts = claim_counts(results)
-    if not results.claims.rows:
-        key = "none"
-    elif counts["not_tested"].content == len(results.claims.rows):
-        key = "none_tested"
-    else:
-        key = "tested"
+    key = _claims_key(counts)
     heading = words.say(f"claims.title.{key}", **counts)
     page = deck.topic(words.say("claims.kicker"), heading)
     say(page, words, words.say("claims.notes"))
@@ -280,9 +280,7 @@ def conclusions(deck: Deck, results: Results, words: Words) -> None:
     """10: what the data shows, and what it leaves open."""
     head = findings.headline(results)
     outcome = head.key.rsplit(".", 1)[1]
-    key = {"separable": "separable", "tied": "tied", "one_seed": "one_seed"}.get(
-        outcome, "one_variant"
-    )
+    key = outcome if outcome in {"separable", "tied", "one_seed"} else "one_variant"
     dataset = dataset_name(results, words)
     best = findings.name_of(results, findings.networks(results)[0])
     page = deck.topic(
@@ -298,7 +296,9 @@ def conclusions(deck: Deck, results: Results, words: Words) -> None:
             found.append((*label, words.templates["common.colon"], *sentence))
     counts = claim_counts(results)
     if results.claims.rows:
-        found.append(words.say("conclusions.claims", **counts))
+        tested = _claims_key(counts) == "tested"
+        key = "conclusions.claims" if tested else "claims.title.none_tested"
+        found.append(words.say(key, **counts))
     subjects = {"found": found, "unknown": _limits(results, words, dataset)}
     boxes, blocks = [], []
     for box, (name, texts) in zip(
@@ -371,6 +371,12 @@ def _ablation_title(results: Results, words: Words) -> Text:
     return words.say(
         f"ablations.title.{key}", gains=words.listing(gains), losses=words.listing(losses)
     )
+
+
+def _claims_key(counts: Mapping[str, Value]) -> str:
+    if not counts["claims"].content:
+        return "none"
+    return "none_tested" if counts["not_tested"].content == counts["claims"].content else "tested"
 
 
 def _limits(results: Results, words: Words, dataset: Value) -> list[Text]:

@@ -306,10 +306,10 @@ def _check_language(block: Mapping[str, Any], where: str) -> Iterator[str]:
             yield f"{where}.{section}: this section is missing; it maps names to what slides show."
             continue
         for key, value in glossary.items():
-            yield from _check_template(value, [], f"{where}.{section}.{key}")
+            yield from _check_template(value, [], f"{where}.{section}.{key}", name=str(key))
 
 
-def _check_template(value: Any, allowed: list[str], where: str) -> Iterator[str]:
+def _check_template(value: Any, allowed: list[str], where: str, name: str = "") -> Iterator[str]:
     if not isinstance(value, str) or not value:
         yield f"{where}: expected a text, found {value!r}; put it in quotes."
         return
@@ -319,13 +319,14 @@ def _check_template(value: Any, allowed: list[str], where: str) -> Iterator[str]
         yield f"{where}: {error}; write braces only around the name of a placeholder."
         return
     known = [*allowed, *TERMS]
-    for name in used:
-        if name not in known:
+    for placeholder in used:
+        if placeholder not in known:
             yield (
-                f"{where}: unknown placeholder {{{name}}}{did_you_mean(name, known)}; "
+                f"{where}: unknown placeholder {{{placeholder}}}{did_you_mean(placeholder, known)}; "
                 f"this template knows {_listed(known)}."
             )
-    if any(re.search(r"\d", literal) for literal, *_ in Formatter().parse(value)):
+    literals = "".join(literal for literal, *_ in Formatter().parse(value))
+    if set(re.findall(r"\d+", literals)) - set(re.findall(r"\d+", name)):  # names keep theirs
         yield f"{where}: a digit in the text; numbers enter a slide through placeholders only."
 
 

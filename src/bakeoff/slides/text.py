@@ -38,7 +38,7 @@ def width(text: str, size: float, bold: bool = False) -> float:
     """Return the width of `text` on one line, in points, at a font size of `size` points."""
     thousandths = sum(_advance(character) for character in text)
     # Some programs set a little space where scripts meet.
-    thousandths += 300 * len(_MEETING.findall(text))
+    thousandths += 250 * len(_MEETING.findall(text))
     return thousandths / 1000 * size * (_BOLD if bold else 1)
 
 
@@ -73,11 +73,14 @@ def _advance(character: str) -> int:
 
 
 def _wrapped(line: str, size: float, room: float, bold: bool) -> int:
-    count, used = 1, 0.0
+    count, used, before = 1, 0.0, ""
     for token in _TOKEN.findall(line):
         needed = width(token, size, bold)
-        if used + needed <= room:
-            used += needed
+        # Measured together with what stands before it, for the space where scripts meet.
+        joined = width(before + token, size, bold) - width(before, size, bold)
+        before = token[-1]
+        if used + joined <= room:
+            used += joined
         elif token.isspace():
             continue
         elif needed <= room:

@@ -12,6 +12,23 @@ from functools import lru_cache
 from pathlib import Path
 
 PACKAGE = "bakeoff"
+
+# Modules that decide no number in any result: what they say to people, how they write a file whole, how they stop.
+# They are not counted, and what only they import is not followed.
+NEUTRAL = frozenset(
+    {
+        "bakeoff",
+        "bakeoff.errors",
+        "bakeoff.files",
+        "bakeoff.evaluation.provenance",
+        "bakeoff.study",
+        "bakeoff.study.closure",
+        "bakeoff.study.layers",
+        "bakeoff.training.checkpoint",
+        "bakeoff.training.interrupts",
+        "bakeoff.training.progress",
+    }
+)
 SOURCE = Path(__file__).resolve().parents[1]
 
 
@@ -30,7 +47,7 @@ def module_file(module: str) -> Path | None:
 def closure(*modules: str) -> dict[str, Path]:
     """Return {module name: file} of all modules of this package that `modules` import, and themselves.
 
-    Packages on the way count too, because Python executes their `__init__.py`.
+    Packages on the way count too, because Python executes their `__init__.py`; NEUTRAL modules do not.
 
     Raises:
         ModuleNotFoundError: one of `modules` does not exist.
@@ -43,7 +60,7 @@ def closure(*modules: str) -> dict[str, Path]:
     while queue:
         module = queue.pop()
         file = module_file(module)
-        if file is None or module in found:
+        if file is None or module in found or module in NEUTRAL:
             continue
         found[module] = file
         queue.extend(_imports(file, module))

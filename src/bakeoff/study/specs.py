@@ -7,15 +7,17 @@ spec still say the same?
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bakeoff.data.config import OFFICIAL_MD5
 from bakeoff.files import write_text, write_text_if_changed
+from bakeoff.models.weights_files import Source
 from bakeoff.study.closure import source_digest
 from bakeoff.study.networks import Network, builder_digest, library_versions
-from bakeoff.study.study import Ablation, Study, Variant
+from bakeoff.study.study import CLASSES, IMAGE_SIZE, Ablation, Study, Variant
 
 FIGURES = (
     "accuracy_bars",
@@ -58,11 +60,11 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
         variant = study.variants[name]
         specs[f"runs/{name}"] = run_spec(study, variant)
         specs[f"profiles/{name}"] = profile_spec(variant)
+    specs |= weights_specs([study.variants[name] for name in runs.values()])
     for ablation in study.ablations.values():
         specs[f"ablations/{ablation.name}"] = ablation_spec(study, ablation, runs)
-    for figure in FIGURES:
+    for figure in figure_names(study):
         specs[f"figures/{figure}"] = figure_spec(study, figure)
-    specs["figures/ablation_deltas"] = figure_spec(study, "ablation_deltas")
     return specs
 
 
@@ -92,7 +94,7 @@ def run_spec(study: Study, variant: Variant) -> dict[str, Any]:
     }
     return {
         "variant": variant.name,
-        "model": dict(variant.model),
+        "model": _model(variant),
         "recipe": recipe,
         "deterministic": study.deterministic,
         "versions": library_versions(),
@@ -107,11 +109,45 @@ def profile_spec(variant: Variant) -> dict[str, Any]:
     """Return what decides the cost profile of a variant."""
     return {
         "variant": variant.name,
-        "model": dict(variant.model),
+        "model": _model(variant),
         "versions": library_versions(),
         "sources": {
             "profile": source_digest("bakeoff.evaluation.profile"),
             "model": builder_digest(variant.model["builder"]),
+        },
+    }
+
+
+def weights_specs(variants: Sequence[Variant]) -> Specs:
+    """Return {`weights/{name}`: what a file of pretrained weights is, and the networks that start from it}."""
+    specs: Specs = {}
+    for variant in variants:
+        if variant.pretrained:
+            source = Source.from_mapping(variant.model["weights"])
+            spec = specs.setdefault(
+                f"weights/{source.name}",
+                {
+                    "weights": asdict(source),
+                    "models": {},
+                    "num_classes": CLASSES,
+                    "image_size": IMAGE_SIZE,
+                },
+            )
+            spec["models"][variant.name] = dict(variant.model)
+    return specs
+
+
+def cards_spec(models: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what decides the model cards of all variants of models.yaml."""
+    builders = sorted({entry["builder"] for entry in models.values()})
+    return {
+        "models": dict(models),
+        "num_classes": CLASSES,
+        "image_size": IMAGE_SIZE,
+        "versions": library_versions(),
+        "sources": {
+            "cards": source_digest("bakeoff.models.cards"),
+            **{builder: builder_digest(builder) for builder in builders},
         },
     }
 
@@ -171,12 +207,17 @@ def claims_spec(study: Study) -> dict[str, Any]:
     }
 
 
+def figure_names(study: Study) -> list[str]:
+    """Return the names of the figures of a study."""
+    return [*FIGURES, *(["ablation_deltas"] if study.ablations else [])]
+
+
 def report_spec(study: Study) -> dict[str, Any]:
     """Return what decides the page with all tables and figures, given those."""
     return {
         "study": describe_study(study),
         "ablations": {name: dict(ablation.title) for name, ablation in study.ablations.items()},
-        "figures": [*FIGURES, *(["ablation_deltas"] if study.ablations else [])],
+        "figures": figure_names(study),
         "sources": source_digest("bakeoff.analysis.report"),
     }
 
@@ -202,6 +243,7 @@ def slides_spec(study: Study) -> dict[str, Any]:
         },
         "slides": dict(study.slides),
         "ablations": list(study.ablations),
+        "figures": figure_names(study),
         "sources": source_digest("bakeoff.slides.deck"),
     }
 
@@ -243,6 +285,15 @@ def write_specs(folder: Path, specs: Specs, *, rewrite: bool) -> None:
             write_text(path, text)
         elif rewrite:
             write_text_if_changed(path, text)
+
+
+def _model(variant: Variant) -> dict[str, Any]:
+    """Return what decides a network at its start, but for the values of pretrained weights: those are their lock."""
+    if not variant.pretrained:
+        return dict(variant.model)
+    where = ("file", "revision", "sha256")
+    weights = {k: v for k, v in variant.model["weights"].items() if k not in where}
+    return {**variant.model, "weights": weights}
 
 
 def _start(variant: Variant) -> Mapping[str, Any]:

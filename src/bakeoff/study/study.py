@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bakeoff.errors import UserError, did_you_mean
+from bakeoff.models.weights_files import Source
 from bakeoff.study import validation
 from bakeoff.study.layers import Layer, load_yaml, merge, merge_layers, origin
 
@@ -73,13 +74,19 @@ class Study:
                 yield arm.variant
 
 
-def load_study(layers: Sequence[Layer], schemas: Path, folder: Path = Path()) -> Study:
+def load_study(
+    layers: Sequence[Layer],
+    schemas: Path,
+    folder: Path = Path(),
+    check_slides: Callable[[Any, str], list[str]] | None = None,
+) -> Study:
     """Return the study that `layers` of configuration describe.
 
     Args:
         layers: the base configuration first, what is laid over it after.
         schemas: the folder with the JSON schemas.
         folder: where the paths in the configuration start.
+        check_slides: returns the mistakes in the content of a slides file, given its name.
 
     Raises:
         UserError: something is wrong; the message has one sentence, on a line of its own, for each mistake.
@@ -103,6 +110,7 @@ def load_study(layers: Sequence[Layer], schemas: Path, folder: Path = Path()) ->
         mistakes += validation.check(contents[kind], schema_of[kind], _always(file))
     try:
         slides = load_yaml(folder / names["slides"])
+        mistakes += check_slides(slides, names["slides"]) if check_slides else []
     except UserError as error:
         mistakes.append(str(error))
     _stop(mistakes)
@@ -268,6 +276,7 @@ def _cross_check(
             )
     for name, ablation in ablations.items():
         yield from _check_ablation(name, ablation, models, names)
+    yield from _check_weights(models, names)
     yield from _check_data(config["data"], from_config)
 
 
@@ -288,6 +297,25 @@ def _check_ablation(
             yield (
                 f"{names['ablations']}: {name}.arms[{index}].variant is '{arm['variant']}', which "
                 f"{names['models']} does not define{did_you_mean(arm['variant'], models)}."
+            )
+
+
+def _check_weights(models: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+    """Yield pretrained variants without weights, or whose weights would share one file with others."""
+    known: dict[str, tuple[str, Source]] = {}
+    for name, entry in models.items():
+        if not entry["pretrained"]:
+            continue
+        try:
+            source = Source.from_mapping(entry.get("weights", {}))
+        except UserError as error:
+            yield f"{names['models']}: {name}: {error}"
+            continue
+        other, first = known.setdefault(source.name, (name, source))
+        if source != first:
+            yield (
+                f"{names['models']}: {name}.weights and {other}.weights would be one file named "
+                f"'{source.name}', but they differ. Give both the same hub, file, revision and sha256."
             )
 
 

@@ -19,7 +19,7 @@ class Draws:
     counter: an image stays the same when more of them are drawn, in any order.
     """
 
-    WIDTH = 160  # uniform numbers at hand for one image
+    WIDTH = 168  # uniform numbers at hand for one image
 
     def __init__(self, seed: int, split: int, indices: npt.NDArray[np.int64]) -> None:
         n = len(indices)

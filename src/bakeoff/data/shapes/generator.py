@@ -13,7 +13,7 @@ from bakeoff.errors import UserError
 
 TRAIN, TEST = 0, 1  # keys of the random streams
 CHUNK = 500  # images drawn together: small enough for the cache
-BEHIND, IN_FRONT = 5, 2  # clutter around the shapes
+BEHIND, IN_FRONT = 5, 3  # clutter around the shapes
 
 
 def make_shapes(config: ShapesConfig) -> Dataset:

@@ -25,7 +25,7 @@ REACH = np.array([6.0, 4.2], np.float32)  # how far from the middle of the image
 SPREAD = np.array([0.0, 8.25], np.float32)  # from the middle of the layout to each shape
 COPIES = np.array([1, 3])
 
-HUE_JITTER = 0.036  # standard deviation, in turns: neighbouring hues meet at about 0.1
+HUE_JITTER = 0.046  # standard deviation, in turns: neighbouring hues meet at about 0.1
 SHADOW = 0.45
 EDGE = 1.2  # steepness of the borders between the two colours of a texture
 
@@ -59,11 +59,11 @@ def paint_shapes(canvas: Field, draws: Draws, looks: Looks) -> None:
     """Paint the shape of each image, or its three copies, in the image's look."""
     middle_x, middle_y = (draws.uniform(-1, 1) * _column(REACH[looks.layout]) for _ in range(2))
     direction = draws.uniform(0, TURN)
-    radius = _column(RADIUS[looks.layout]) * draws.uniform(0.75, 1.15)
+    radius = _column(RADIUS[looks.layout]) * draws.uniform(0.7, 1.12)
     period = _column(PERIOD[looks.layout]) * draws.uniform(0.9, 1.15)
     grain = draws.uniform(0, np.pi)
-    warp = draws.uniform(0, 0.13)
-    opacity = 1 - 0.4 * draws.uniform() ** 2
+    warp = draws.uniform(0, 0.19)
+    opacity = 1 - 0.5 * draws.uniform() ** 2
     first, second = _colours(draws, looks.hue)
     for copy in range(COPIES.max()):
         # Numbers are drawn for copies that are not shown too: an image's stream knows no classes.
@@ -108,7 +108,7 @@ def _colours(draws: Draws, hue: Indices) -> tuple[Field, Field]:
     tone = _column(named) + draws.normal(HUE_JITTER)
     saturation, value = draws.uniform(0.6, 0.95), draws.uniform(0.6, 0.98)
     pale = draws.uniform() < 0.75
-    strength = 1 - 0.6 * draws.uniform() ** 2
+    strength = 1 - 0.7 * draws.uniform() ** 2
     second_saturation = np.where(pale, saturation * (1 - 0.9 * strength), saturation)
     second_value = np.where(pale, 0.97, value * (1 - 0.75 * strength))
     return (

@@ -1,0 +1,1 @@
+"""How a run is started: with which GPUs, in how many processes, and which signals reach them."""

@@ -1,0 +1,121 @@
+"""What the workflow reads of a plan: GPUs, time and priority of each run, and how long all will take.
+
+Read at each parse. A plan is followed as long as it was made for the study and the devices as they are; finished
+runs do not make it old. Without one, or for runs that it does not have, a quick rule decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bakeoff.files import canonical_json, read_json, sha256_text
+from bakeoff.planning.allocation import balanced, demands
+from bakeoff.planning.calibration import calibrated, load_calibration
+from bakeoff.planning.machine import Fleet, Kind
+from bakeoff.planning.measured import corrected, read_finished
+from bakeoff.planning.prediction import Predictor
+from bakeoff.planning.schedule import Job, list_schedule, makespan, priorities
+from bakeoff.planning.work import all_runs, run_name, works
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a run is given."""
+
+    gpus: int
+    seconds: float
+    """Predicted, on that many GPUs."""
+    priority: int
+
+
+def plan_key(spec: Mapping[str, Any], devices: Fleet) -> str:
+    """Return a digest of what a plan is valid for: the work of all runs, the setting of GPUs, and the devices."""
+    return sha256_text(
+        canonical_json([spec["variants"], spec["gpus"], devices.kind, devices.count])
+    )
+
+
+def assignments(spec: Mapping[str, Any], root: Path, devices: Fleet) -> dict[str, Assignment]:
+    """Return {run: assignment} for all runs of the study in `root`."""
+    predictor = known_predictor(spec, root, devices.kind)
+    wanted = demands(works(spec), all_runs(spec), predictor, devices.count, spec["gpus"])
+    by_rule = balanced(wanted, devices.count)
+    return assigned(by_rule) | _planned(spec, root, devices)
+
+
+def assigned(jobs: Sequence[Job]) -> dict[str, Assignment]:
+    """Return {run: assignment} for jobs in their starting order."""
+    return {
+        job.run: Assignment(job.gpus, job.seconds, priority)
+        for job, priority in zip(jobs, priorities(jobs), strict=True)
+    }
+
+
+def forecast(
+    spec: Mapping[str, Any],
+    root: Path,
+    devices: Fleet,
+    runs: Mapping[str, Sequence[int]],
+    given: Mapping[str, Assignment],
+) -> str:
+    """Return one line that says how long `runs`, {variant: seeds}, will take, and what that rests on."""
+    predictor = known_predictor(spec, root, devices.kind)
+    finished = read_finished(root, all_runs(spec))
+    predictor = corrected(predictor, works(spec), finished)
+    work = works(spec)
+    jobs = []
+    for variant, seeds in runs.items():
+        for seed in seeds:
+            run = run_name(variant, seed)
+            gpus = min(given[run].gpus, devices.count)
+            jobs.append(Job(run, variant, seed, gpus, predictor.seconds(work[variant], gpus)))
+    jobs.sort(key=lambda job: -given[job.run].priority)
+    seconds = makespan(list_schedule(jobs, devices.count))
+    number = "1 run" if len(jobs) == 1 else f"{len(jobs)} runs"
+    return f"About {duration(seconds)} for {number} on {devices} (predicted from {_basis(predictor, len(finished))})."
+
+
+def known_predictor(spec: Mapping[str, Any], root: Path, kind: Kind) -> Predictor:
+    """Return the predictor that the last calibration gives, or the one of the default constants."""
+    return calibrated(load_calibration(root, kind), works(spec))
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: "40 s", "6 min", "3.4 h"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _planned(spec: Mapping[str, Any], root: Path, devices: Fleet) -> dict[str, Assignment]:
+    plan = read_plan(root)
+    if plan.get("key") != plan_key(spec, devices):
+        return {}
+    return {run: Assignment(**entry) for run, entry in plan["runs"].items()}
+
+
+def read_plan(root: Path) -> dict[str, Any]:
+    """Return the content of `gpus.json`, or nothing where there is no plan or it cannot be read."""
+    try:
+        plan = read_json(plan_file(root))
+    except (OSError, ValueError):
+        return {}
+    return plan if isinstance(plan, dict) else {}
+
+
+def plan_file(root: Path) -> Path:
+    """Return where the plan that the workflow follows is."""
+    return root / "plan" / "gpus.json"
+
+
+def _basis(predictor: Predictor, finished: int) -> str:
+    if predictor.factors:
+        return "the runs that are done" if finished > 1 else "the run that is done"
+    if predictor.micro_batch_seconds:
+        return f"a calibration on {predictor.machine.device}"
+    return "default constants, which may be off by a factor of three; `snakemake plan` measures this machine"

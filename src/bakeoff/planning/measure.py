@@ -1,0 +1,185 @@
+"""Measuring single training steps on the machine at hand."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from bakeoff.errors import UserError
+from bakeoff.evaluation.provenance import hardware
+from bakeoff.files import canonical_json, read_json, sha256_text
+from bakeoff.models.factory import build_architecture
+from bakeoff.models.policy import input_policy
+from bakeoff.planning.calibration import Calibration
+from bakeoff.planning.machine import Kind
+from bakeoff.planning.work import Work
+from bakeoff.study.study import CLASSES, IMAGE_SIZE
+from bakeoff.training.augment import AugmentConfig, InputPipeline
+from bakeoff.training.devices import mixed_precision, on_device
+from bakeoff.training.optimization import make_optimizer
+from bakeoff.training.recipe import Recipe
+
+BUDGET_SECONDS = 25.0
+# A core takes seconds for the micro-batch of a large network; the time of fewer images is scaled up.
+CPU_IMAGES = 8
+WARM_UP = {"cpu": 1, "gpu": 3}
+TIMED_SECONDS = 0.4
+
+
+def calibrate(
+    root: Path,
+    works: Mapping[str, Work],
+    kind: Kind,
+    known: Calibration,
+    budget: float = BUDGET_SECONDS,
+) -> Calibration:
+    """Return `known` with what it lacks, measured on one device of this machine.
+
+    Variants are measured in the order of `works` until `budget` seconds are over; what is known of the same
+    network, recipe and device is kept. Without a device of `kind` nothing is measured, but operations are counted.
+    """
+    device = _device(kind)
+    if device is None or device[0] != known.device:
+        known = Calibration(kind, operations=known.operations, keys=known.keys)
+    specs = {name: read_json(root / "specs" / "runs" / f"{name}.json") for name in works}
+    keys = {name: _key(spec) for name, spec in specs.items()}
+    fresh = {name for name in works if known.keys.get(name) == keys[name]}
+    operations = {name: count for name, count in known.operations.items() if name in fresh}
+    seconds = {name: value for name, value in known.seconds.items() if name in fresh}
+    if kind == "gpu":
+        for name in works.keys() - operations.keys():
+            operations[name] = count_operations(specs[name]["model"])
+    if device is not None:
+        name_of_device, torch_device = device
+        started = time.monotonic()
+        for name, work in works.items():
+            if name not in seconds and time.monotonic() - started < budget:
+                seconds[name] = micro_batch_seconds(specs[name], work, torch_device)
+        watts = power_limit() if kind == "gpu" else None
+        return Calibration(kind, name_of_device, watts, seconds, operations, keys)
+    return Calibration(kind, None, None, {}, operations, keys)
+
+
+def micro_batch_seconds(spec: Mapping[str, Any], work: Work, device: torch.device) -> float:
+    """Return the seconds of a micro-batch of the run `spec` on one device, with its share of the update."""
+    on_gpu = device.type == "cuda"
+    images = work.micro_batch if on_gpu else min(CPU_IMAGES, work.micro_batch)
+    recipe = Recipe.from_mapping(spec["recipe"])
+    policy = input_policy(spec["model"], IMAGE_SIZE)
+    model = on_device(build_architecture(spec["model"], CLASSES, IMAGE_SIZE).train(), device)
+    optimizer = make_optimizer(model, recipe.optimizer, device)
+    pipeline = InputPipeline(
+        torch.randint(256, (images, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8),
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        config=AugmentConfig.from_mapping(recipe.augmentation),
+        input_size=policy.input_size,
+        device=device,
+        seed=0,
+        interpolation=policy.interpolation,
+        memory_format=torch.channels_last,
+    )
+    indices = torch.arange(images)
+    labels = torch.zeros(images, dtype=torch.long, device=device)
+    types = {"fp16": torch.float16, "bf16": torch.bfloat16}
+    low = types.get(mixed_precision(int(on_gpu), recipe.precision))
+
+    def compute() -> None:
+        batch = pipeline.train_batch(indices, 0)
+        with torch.autocast(device.type, dtype=low, enabled=low is not None):
+            logits = model(batch)
+        # torch.autograd.backward has types, Tensor.backward has none.
+        torch.autograd.backward(F.cross_entropy(logits.float(), labels))
+
+    def update() -> None:
+        optimizer.step()
+
+    kind = "gpu" if on_gpu else "cpu"
+    computing, updating = (_seconds(call, device, WARM_UP[kind]) for call in (compute, update))
+    return computing * work.images_per_micro_batch / images + updating / work.micro_batches
+
+
+def count_operations(model_spec: Mapping[str, Any]) -> int:
+    """Return the number of operations of a forward pass in training, as PyTorch's dispatcher sees them."""
+    size = input_policy(model_spec, IMAGE_SIZE).input_size
+    try:
+        return _count_on("meta", model_spec, size)
+    except (RuntimeError, UserError):
+        # A network may ask for values, which the meta device has not.
+        return _count_on("cpu", model_spec, size)
+
+
+def power_limit() -> float | None:
+    """Return the power limit of the first GPU in watts, or None where the driver does not tell."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    query = ["nvidia-smi", "--query-gpu=power.limit", "--format=csv,noheader,nounits"]
+    answer = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split()
+    try:
+        return float(answer[0])
+    except (IndexError, ValueError):
+        return None
+
+
+class _Counter(TorchDispatchMode):
+    """Counts the operations that are carried out under it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def _count_on(device: str, model_spec: Mapping[str, Any], size: int) -> int:
+    with torch.device(device), torch.no_grad():
+        model: nn.Module = build_architecture(model_spec, CLASSES, IMAGE_SIZE).train()
+        images = torch.zeros(2, 3, size, size)
+        with _Counter() as counter:
+            model(images)
+    return int(counter.count)
+
+
+def _device(kind: Kind) -> tuple[str, torch.device] | None:
+    """Return name and device that runs on this machine would use, or None where it has none of this kind."""
+    machine = hardware()
+    if kind == "cpu":
+        return machine["processor"], torch.device("cpu")
+    return (machine["gpus"][0], torch.device("cuda")) if machine["gpus"] else None
+
+
+def _key(spec: Mapping[str, Any]) -> str:
+    recipe = {key: value for key, value in spec["recipe"].items() if key != "epochs"}
+    return sha256_text(canonical_json([spec["model"], recipe, spec["versions"], spec["sources"]]))
+
+
+def _seconds(call: Callable[[], None], device: torch.device, warm_up: int) -> float:
+    """Return the least time of repeated calls, which is what they take when nothing disturbs them."""
+    for _ in range(warm_up):
+        call()
+    times: list[float] = []
+    while not times or sum(times) < TIMED_SECONDS:
+        _wait(device)
+        started = time.perf_counter()
+        call()
+        _wait(device)
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,107 @@
+"""What finished runs say: which runs are done, how fast they were, how far off the predictions were."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bakeoff.files import read_json
+from bakeoff.planning.machine import Kind
+from bakeoff.planning.prediction import Predictor
+from bakeoff.planning.work import Work
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run whose metrics are on disk."""
+
+    variant: str
+    seed: int
+    kind: Kind
+    device: str
+    processes: int
+    macs: int
+    seconds: float
+    """Of training and validation."""
+    images_per_s: float
+    """Of training."""
+
+
+def read_finished(root: Path, runs: Mapping[str, Sequence[int]]) -> list[Finished]:
+    """Return those of `runs`, {variant: seeds}, that have readable metrics below `root`."""
+    found = []
+    for variant, seeds in runs.items():
+        for seed in seeds:
+            metrics = _read(_folder(root, variant, seed) / "metrics.json")
+            if metrics is not None:
+                found.append(_finished(variant, seed, metrics))
+    return found
+
+
+def pending_runs(root: Path, runs: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+    """Return those of `runs` that are still to be trained: not finished, or not as they are configured now."""
+    data = _read(root / "data" / "meta.json")
+    pending = {}
+    for variant, seeds in runs.items():
+        spec = _read(root / "specs" / "runs" / f"{variant}.json")
+        missing = [seed for seed in seeds if not _current(_folder(root, variant, seed), spec, data)]
+        if missing:
+            pending[variant] = missing
+    return pending
+
+
+def corrected(
+    predictor: Predictor, works: Mapping[str, Work], finished: Iterable[Finished]
+) -> Predictor:
+    """Return `predictor` with the factors by which the training throughput of finished runs differs from it.
+
+    Runs on other devices, or of another network under the same name, do not count.
+    """
+    machine = predictor.machine
+    ratios: dict[str, list[float]] = {}
+    for run in finished:
+        work = works[run.variant]
+        device = machine.device or run.device
+        if (run.kind, run.device, run.macs) == (machine.kind, device, work.macs):
+            expected = predictor.images_per_s(work, run.processes)
+            ratios.setdefault(run.variant, []).append(expected / run.images_per_s)
+    factors = {variant: statistics.median(values) for variant, values in ratios.items()}
+    general = statistics.median(factors.values()) if factors else 1.0
+    return replace(predictor, factors=factors, general_factor=general)
+
+
+def _folder(root: Path, variant: str, seed: int) -> Path:
+    return root / "runs" / variant / f"seed{seed}"
+
+
+def _finished(variant: str, seed: int, metrics: Mapping[str, Any]) -> Finished:
+    return Finished(
+        variant=variant,
+        seed=seed,
+        kind="gpu" if metrics["gpu_hours"] > 0 else "cpu",
+        device=metrics["device"],
+        processes=metrics["processes"],
+        macs=metrics["macs"],
+        seconds=3600 * metrics["wall_hours"],
+        images_per_s=metrics["images_per_s"],
+    )
+
+
+def _current(folder: Path, spec: Any, data: Any) -> bool:
+    """Return whether the run in `folder` was made from `spec` and from the data that are there now."""
+    if not (folder / "metrics.json").is_file():
+        return False
+    origin = _read(folder / "provenance.json") or {}
+    same_data = data is None or origin.get("data_checksum") == data["checksum"]
+    return origin.get("configuration") == spec and same_data
+
+
+def _read(path: Path) -> Any:
+    """Return a JSON file's content, or None where it is missing or damaged: then the run is simply made again."""
+    try:
+        return read_json(path)
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,113 @@
+"""The choice of devices as a mixed-integer program.
+
+Devices are cut into blocks of 1, 2, 4, ... neighbours, one inside another. A run gets a block; on each device, runs on
+large blocks come before runs on small ones. Then all devices of a block are done with the larger ones at the same
+time, nothing ever waits, and a schedule is as long as the sum of the runs on its fullest device:
+
+    minimise C    such that    every run has a block    and    for each device: sum of its runs' seconds <= C
+
+Runs of one variant are alike, so the unknowns are numbers of runs, for each variant and block: a few hundred,
+however many seeds there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulp
+
+from bakeoff.planning.allocation import Demand, lower_bound
+from bakeoff.planning.schedule import Job
+
+# A schedule this close to the optimum is good enough: predictions are further off.
+TOLERANCE = 0.005
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring devices that one run uses together."""
+
+    first: int
+    width: int
+
+    @property
+    def devices(self) -> range:
+        """The devices of the block."""
+        return range(self.first, self.first + self.width)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What the solver found: the jobs in starting order, and whether it had time to prove them good."""
+
+    jobs: list[Job]
+    proven: bool
+
+
+def solve(wanted: Sequence[Demand], devices: int, time_limit: float) -> Solution | None:
+    """Return the solver's choice, or None where it found none within `time_limit` seconds."""
+    blocks = {
+        width: [Block(first, width) for first in range(0, devices - width + 1, width)]
+        for width in sorted({width for demand in wanted for width in demand.seconds})
+    }
+    problem = pulp.LpProblem("plan", pulp.LpMinimize)
+    # The bound is known beforehand; telling it lets the solver stop as soon as it is reached.
+    length = pulp.LpVariable("length", lowBound=lower_bound(wanted, devices))
+    counts = {
+        (number, block): pulp.LpVariable(
+            f"runs_{number}_{block.first}_{block.width}", 0, len(demand.seeds), cat="Integer"
+        )
+        for number, demand in enumerate(wanted)
+        for width in demand.seconds
+        for block in blocks[width]
+    }
+    problem += length
+    for number, demand in enumerate(wanted):
+        problem += pulp.lpSum(
+            count for (other, _), count in counts.items() if other == number
+        ) == len(demand.seeds)
+    for device in range(devices):
+        problem += (
+            pulp.lpSum(
+                wanted[number].seconds[block.width] * count
+                for (number, block), count in counts.items()
+                if device in block.devices
+            )
+            <= length
+        )
+    try:
+        problem.solve(
+            pulp.PULP_CBC_CMD(msg=False, timeLimit=time_limit, gapRel=TOLERANCE, threads=1)
+        )
+    except pulp.PulpSolverError:
+        # No solver on this machine.
+        return None
+    if problem.sol_status not in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible):
+        return None
+    chosen = {key: round(count.value()) for key, count in counts.items() if round(count.value())}
+    proven = problem.sol_status == pulp.LpSolutionOptimal
+    return Solution(_in_starting_order(wanted, devices, chosen), proven)
+
+
+def _in_starting_order(
+    wanted: Sequence[Demand], devices: int, chosen: Mapping[tuple[int, Block], int]
+) -> list[Job]:
+    """Return the jobs of a choice by their start: on each device large blocks first, then long runs."""
+    busy = [0.0] * devices
+    starts: list[tuple[float, int, float, int]] = []
+    order = sorted(
+        chosen.items(),
+        key=lambda item: (-item[0][1].width, -wanted[item[0][0]].seconds[item[0][1].width]),
+    )
+    for (number, block), count in order:
+        seconds = wanted[number].seconds[block.width]
+        for _ in range(count):
+            start = max(busy[device] for device in block.devices)
+            starts.append((start, -block.width, -seconds, number))
+            for device in block.devices:
+                busy[device] = start + seconds
+    seeds = [iter(demand.seeds) for demand in wanted]
+    return [
+        wanted[number].job(next(seeds[number]), -width) for _, width, _, number in sorted(starts)
+    ]
