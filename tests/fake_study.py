@@ -24,6 +24,37 @@ SHAPES = (
     *("bell", "bottle", "cactus", "cloud", "crown", "drum", "fan", "fish", "fork", "gem"),
     *("key", "ladder", "lamp", "leaf", "mug", "pear", "ring", "sail", "star", "wheel"),
 )
+RECIPE: Mapping[str, Any] = {
+    "global_batch": 1024,
+    "micro_batch": 128,
+    "optimizer": {
+        "name": "sgd",
+        "momentum": 0.9,
+        "nesterov": True,
+        "betas": [0.9, 0.999],
+        "weight_decay": 0.0005,
+        "decay_norm_and_bias": True,
+    },
+    "learning_rate": {"base": 0.1, "per_images": 256},
+    "warmup_epochs": 5,
+    "final_learning_rate": 0.0,
+    "label_smoothing": 0.0,
+    "gradient_clip": None,
+    "ema_decay": None,
+    "precision": "auto",
+    "compile": False,
+    "checkpoint_minutes": 10,
+    "augmentation": {
+        "crop_padding": 4,
+        "flip": True,
+        "policy": None,
+        "policy_args": {},
+        "cutout": 0,
+        "erasing": 0.0,
+        "mixup": 0.0,
+        "cutmix": 0.0,
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -148,8 +179,8 @@ def write_run(study: FakeStudy, variant: FakeVariant, seed: int, folder: Path) -
     provenance = {
         "configuration": {
             "variant": variant.name,
-            "family": variant.family,
-            "recipe": {"name": study.protocol, "epochs": study.epochs},
+            "model": {"builder": variant.name, "args": {}, "input_policy": variant.input_policy},
+            "recipe": {**RECIPE, "epochs": study.epochs},
         },
         "seed": seed,
         "data_checksum": "ab" * 32,

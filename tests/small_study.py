@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+
 from conftest import REPOSITORY
 
 COMPARISON = ("resnet_20", "eca_resnet_20", "ghost_resnet_20")
@@ -13,8 +14,11 @@ COMPARISON = ("resnet_20", "eca_resnet_20", "ghost_resnet_20")
 def small_study() -> dict[str, Any]:
     """Return what is laid over config.yaml: all ablations, with networks of eight layers."""
     models = yaml.safe_load((REPOSITORY / "config" / "models.yaml").read_text(encoding="utf-8"))
+    # Depth 8 for those of 20 layers, 14 for the deeper ones, so that they stay different networks.
     shallow = {
-        name: {"args": {"depth": 8}} for name, entry in models.items() if "depth" in entry["args"]
+        name: {"args": {"depth": 8 if entry["args"]["depth"] == 20 else 14}}
+        for name, entry in models.items()
+        if "depth" in entry["args"]
     }
     return {
         "name": "small",

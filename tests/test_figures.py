@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+from string import Formatter
 
 import matplotlib as mpl
 import numpy as np
@@ -16,6 +20,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 import fake_study
 from bakeoff.analysis.ablation import ablate
@@ -25,15 +30,16 @@ from bakeoff.analysis.tables import format_number, read_table
 from bakeoff.errors import UserError
 from bakeoff.figures import (
     ablation_deltas,
-    accuracy_bars,
-    accuracy_vs_parameters,
     accuracy_vs_time,
+    files,
     labels,
-    learning_curves,
     scatter,
+    sheet,
     style,
     superclass_confusion,
 )
+from bakeoff.figures.sheet import Sheet
+from bakeoff.figures.words import WORDS
 from bakeoff.files import read_json
 from fake_study import FakeStudy, FakeVariant
 
@@ -54,20 +60,15 @@ def make(root: Path, study: FakeStudy) -> Path:
     return root
 
 
-def draw(root: Path, name: str, out: Path) -> None:
-    models, runs = root / "comparison/models.csv", root / "comparison/runs.csv"
-    if name == "accuracy_bars":
-        accuracy_bars.plot(models, runs, out)
-    elif name == "accuracy_vs_parameters":
-        accuracy_vs_parameters.plot(models, out)
-    elif name == "accuracy_vs_time":
-        accuracy_vs_time.plot(models, out)
-    elif name == "learning_curves":
-        learning_curves.plot(models, runs, root / "runs", out)
-    elif name == "superclass_confusion":
-        superclass_confusion.plot(models, runs, root / "runs", root / "data/meta.json", out)
-    else:
-        ablation_deltas.plot(sorted((root / "ablation").glob("*.csv")), out)
+def draw(root: Path, name: str, on: Path | Sheet) -> None:
+    """Draw a figure on a sheet, or as the report has it: to `on` as PNG and SVG."""
+    inputs = files.sources(name, sorted(p.stem for p in (root / "ablation").glob("*.csv")), root)
+    drawn_on = on if isinstance(on, Sheet) else report_sheet(on)
+    importlib.import_module(f"bakeoff.figures.{name}").plot(*inputs, drawn_on)
+
+
+def report_sheet(out: Path) -> Sheet:
+    return Sheet((out.with_suffix(".png"), out.with_suffix(".svg")))
 
 
 @pytest.fixture(scope="module")
@@ -97,16 +98,22 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Figure]]:
     yield figures
 
 
+def texts(figure: Figure) -> list[Text]:
+    """Return the texts of a figure that are drawn; ticks beyond the ends of an axis are not."""
+    hidden = set()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        beyond = [tick for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high]
+        hidden |= {label for tick in beyond for label in (tick.label1, tick.label2)}
+    return [
+        text
+        for text in figure.findobj(Text)
+        if text.get_text() and text.get_visible() and text not in hidden
+    ]
+
+
 def words(figure: Figure) -> list[str]:
-    """Return every text of a figure that is drawn."""
-    found = [text.get_text() for axes in figure.axes for text in axes.texts]
-    for axes in figure.axes:
-        ticks = (*axes.get_xticklabels(), *axes.get_yticklabels())
-        found += [axes.get_title("left"), axes.get_xlabel(), axes.get_ylabel()]
-        found += [tick.get_text() for tick in ticks]
-        if axes.get_legend():
-            found += [text.get_text() for text in axes.get_legend().get_texts()]
-    return found
+    return [text.get_text() for text in texts(figure)]
 
 
 @pytest.mark.parametrize("name", [*NAMES, "ablation_deltas"])
@@ -129,7 +136,7 @@ def test_one_variant_with_one_seed_is_drawn_and_says_so(
         warnings.simplefilter("error")
         draw(one, name, tmp_path / name)
     assert (tmp_path / f"{name}.png").stat().st_size > 5000
-    text = " ".join([*words(seen[0]), seen[0].get_supxlabel()])
+    text = " ".join(words(seen[0]))
     if not name.startswith("accuracy_vs"):
         assert "1 seed" in text
     assert "[" not in text  # no interval is claimed
@@ -168,9 +175,23 @@ def test_deltas_print_the_figures_of_the_tables_and_what_is_not_separable(
                 format_number(row[key], "+.2f")
                 for key in ("delta", "delta_ci_low", "delta_ci_high")
             )
-            end = "" if row["significant"] else "  not separable"
-            assert f"{value} [{low}, {high}]{end}" in printed
-    assert "k=3\n(= adaptive)" in printed
+            assert f"{value} [{low}, {high}]" in printed
+    assert "k=3 (= adaptive)" in printed
+    assert "before addition" in printed  # its twin is no arm of this ablation
+
+
+def test_deltas_say_what_is_not_separable(full: Path, tmp_path: Path, seen: list[Figure]) -> None:
+    path = full / "ablation/ghost.csv"
+    table = read_table(path)
+    tested = table[table["arm"] != table["baseline"]]
+    table.loc[tested.index, "significant"] = [False, True, True]
+    table.loc[tested.index, "delta"] = [2.0, 2.0, -2.0]
+    table.to_csv(tmp_path / "ghost.csv", index=False)
+    ablation_deltas.plot([tmp_path / "ghost.csv"], report_sheet(tmp_path / "deltas"))
+    points = [each for each in seen[0].axes[0].collections if each.get_offsets().any()]
+    faces = [mpl.colors.to_hex(each.get_facecolor()[0]) for each in points]
+    assert faces == ["#ffffff", style.ACCENT, style.AGAINST]
+    assert {"better", "worse", "not separable"} <= set(words(seen[0]))
 
 
 def test_deltas_of_one_seed_have_no_interval(tmp_path: Path, seen: list[Figure]) -> None:
@@ -185,7 +206,7 @@ def test_deltas_of_one_seed_have_no_interval(tmp_path: Path, seen: list[Figure])
 
 def test_no_ablation_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no ablation"):
-        ablation_deltas.plot([], tmp_path / "deltas")
+        ablation_deltas.plot([], report_sheet(tmp_path / "deltas"))
 
 
 def test_a_variant_without_its_cost_is_left_out_and_counted(
@@ -194,7 +215,7 @@ def test_a_variant_without_its_cost_is_left_out_and_counted(
     table = read_table(full / "comparison/models.csv")
     table.loc[:2, "train_hours"] = np.nan
     table.to_csv(tmp_path / "models.csv", index=False)
-    accuracy_vs_time.plot(tmp_path / "models.csv", tmp_path / "time")
+    accuracy_vs_time.plot(tmp_path / "models.csv", report_sheet(tmp_path / "time"))
     printed = words(seen[0])
     assert table["display"][0] not in printed
     assert table["display"][5] in printed
@@ -226,15 +247,142 @@ def test_names_do_not_overlap_and_stay_inside() -> None:
     assert np.hypot(*(nearest - anchors).T).max() < 70
 
 
-def test_a_family_of_many_variants_gets_several_panels(tmp_path: Path, seen: list[Figure]) -> None:
-    variants = tuple(
-        FakeVariant(f"net_{i}", "Family", 50.0 + i, 100_000 * (i + 1), (0,)) for i in range(6)
+def test_names_in_a_column_keep_their_order_and_distance() -> None:
+    generator = np.random.default_rng(1)
+    for count in (1, 5, 25):
+        wanted = generator.uniform(40, 60, size=count)
+        placed = labels.spread(wanted, 4.0, 0.0, 100.0)
+        assert (np.argsort(placed) == np.argsort(wanted)).all()
+        assert (np.diff(np.sort(placed)) >= 4.0 - 1e-9).all()
+        assert placed.min() >= 0
+        assert placed.max() <= 100
+    # Room for all, so the middle stays where it is; no room, so they share it.
+    assert labels.spread(np.array([50.0, 50.0]), 4.0, 0.0, 100.0) == pytest.approx([48, 52])
+    assert labels.spread(np.array([50.0, 90.0]), 4.0, 0.0, 100.0) == pytest.approx([50, 90])
+    assert labels.spread(np.full(3, 7.0), 80.0, 0.0, 100.0) == pytest.approx([0, 50, 100])
+
+
+def test_every_curve_is_named_at_its_end(full: Path, tmp_path: Path, seen: list[Figure]) -> None:
+    draw(full, "learning_curves", tmp_path / "curves")
+    table = read_table(full / "comparison/models.csv")
+    distinct = table[table["same_network_as"].isna()]
+    (axes,) = seen[0].axes
+    assert [text.get_text() for text in axes.texts] == list(distinct["display"])
+    last = {
+        row["display"]: np.mean([run.history["val_top1"].iloc[-1] for run in runs])
+        for row in distinct.to_dict("records")
+        if (runs := load_runs(full / "runs", row["run"], (0, 1)))
+    }
+    assert [text.xy[1] for text in axes.texts] == pytest.approx(list(last.values()))
+    seen[0].canvas.draw()
+    # Of the words alone, without the line to the curve.
+    extents = [Text.get_window_extent(text) for text in axes.texts]
+    for one, other in combinations(sorted(extents, key=lambda box: box.y0), 2):
+        assert one.y1 - other.y0 < 0.35 * one.height, "names overlap"
+
+
+# --- the sheet ------------------------------------------------------------------------------------
+
+SLIDE = {
+    "accuracy_bars": (7.6, 4.9),
+    "accuracy_vs_parameters": (7.6, 5.4),
+    "accuracy_vs_time": (5.8, 4.3),
+    "learning_curves": (5.8, 4.3),
+    "superclass_confusion": (8.0, 5.4),
+    "ablation_deltas": (7.1, 5.4),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", SLIDE)
+def test_at_the_size_of_a_slide_all_words_are_whole_and_large_enough(
+    full: Path, tmp_path: Path, name: str, language: str, seen: list[Figure]
+) -> None:
+    width, height = SLIDE[name]
+    on = Sheet((tmp_path / "figure.png",), width, height, language)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a machine without a Chinese font draws boxes
+        draw(full, name, on)
+    wide, high = imread(tmp_path / "figure.png").shape[1::-1]
+    assert (wide, high) == pytest.approx((width * sheet.DPI, height * sheet.DPI), abs=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["figure.png"]
+    figure = seen[0]
+    figure.canvas.draw()
+    for text in texts(figure):
+        assert text.get_fontsize() >= 11, text
+        box = Text.get_window_extent(text)
+        assert box.x0 >= -1, text
+        assert box.y0 >= -1, text
+        assert box.x1 <= figure.bbox.x1 + 1, text
+        assert box.y1 <= figure.bbox.y1 + 1, text
+
+
+def test_a_figure_fills_its_room_unless_it_would_look_stretched() -> None:
+    assert Sheet(()).height(3.0) == 3.0
+    assert Sheet((), room=2.0).height(3.0) == 2.0
+    assert Sheet((), room=4.0).height(3.0) == 4.0
+    assert Sheet((), room=9.0).height(3.0) == pytest.approx(3.0 * sheet.STRETCH)
+
+
+def test_names_are_shown_as_the_sheet_has_them(
+    full: Path, tmp_path: Path, seen: list[Figure]
+) -> None:
+    names = {"none": "nothing", "adaptive": "by itself", "Ablation of eca": "A kernel"}
+    draw(full, "ablation_deltas", Sheet((tmp_path / "deltas.png",), names=names))
+    printed = " ".join(words(seen[0]))
+    for name in names.values():
+        assert name in printed
+    for raw in names:
+        assert raw not in printed
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def test_all_languages_say_the_same_things() -> None:
+    def fields(template: str) -> set[str]:
+        return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+    english = WORDS["en"]
+    for language, templates in WORDS.items():
+        assert list(templates) == list(english), language
+        for key, template in templates.items():
+            assert fields(template) == fields(english[key]), (language, key)
+
+
+def test_no_word_is_unused() -> None:
+    folder = Path(style.__file__).parent
+    code = "\n".join(
+        path.read_text(encoding="utf-8").split("WORDS:")[0] for path in folder.glob("*.py")
     )
-    root = make(tmp_path, FakeStudy(variants=variants, epochs=2))
-    draw(root, "learning_curves", tmp_path / "curves")
-    titles = [axes.get_title("left") for axes in seen[0].axes]
-    assert titles == ["Family (1 of 2)", "Family (2 of 2)"]
-    assert {f"net_{i}" for i in range(6)} <= set(words(seen[0]))
+    code += (folder / "words.py").read_text(encoding="utf-8").split("def say(")[1]
+    for key in WORDS["en"]:
+        assert re.search(f'"{key}"', code), key
+
+
+@pytest.mark.parametrize("name", [*NAMES, "ablation_deltas"])
+def test_a_chinese_figure_has_no_english_words(
+    full: Path, tmp_path: Path, name: str, seen: list[Figure]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        draw(full, name, Sheet((tmp_path / "a.png",), language="zh"))
+    chinese = [text for text in words(seen[0]) if re.search("[\u4e00-\u9fff]", text)]
+    assert chinese
+    english = set(re.findall("[a-z]{4,}", " ".join(WORDS["en"].values()).lower()))
+    for text in chinese:
+        assert not english & set(re.findall("[a-z]{4,}", text.lower())), text
+
+
+def test_chinese_needs_a_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet, "get_font_names", lambda: ["DejaVu Sans"])
+    assert not sheet.can_write("zh")
+    assert sheet.can_write("en")
+    monkeypatch.setattr(sheet, "get_font_names", lambda: ["DejaVu Sans", "SimHei"])
+    assert sheet.can_write("zh")
+
+
+# --- the rest -------------------------------------------------------------------------------------
 
 
 def test_confusion_agrees_with_counting(full: Path) -> None:
@@ -259,7 +407,7 @@ def test_confusion_with_other_names_is_refused(one: Path, tmp_path: Path) -> Non
     path.write_text(json.dumps(meta), encoding="utf-8")
     models, runs = one / "comparison/models.csv", one / "comparison/runs.csv"
     with pytest.raises(UserError, match="names 19 superclasses"):
-        superclass_confusion.plot(models, runs, one / "runs", path, tmp_path / "c")
+        superclass_confusion.plot(models, runs, one / "runs", path, report_sheet(tmp_path / "c"))
 
 
 def test_families_keep_their_colour_and_differ() -> None:

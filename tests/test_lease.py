@@ -153,9 +153,7 @@ def hold(tmp_path: Path, locks: Path) -> Iterator[Hold]:
         waiting = len(list((locks / "queue").glob("*"))) if locks.exists() else 0
         told = tmp_path / f"holder-{len(started)}"
         started.append(Holder(start(keep, count, pool, locks, told), told))
-        wait_for(
-            lambda: told.exists() or len(list((locks / "queue").glob("*"))) > waiting
-        )
+        wait_for(lambda: told.exists() or len(list((locks / "queue").glob("*"))) > waiting)
         return started[-1]
 
     yield holder

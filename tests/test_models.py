@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import http.server
 import json
 import math
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,12 @@ from bakeoff.models.cards import write_cards
 from bakeoff.models.cifar_resnet import CifarResNet, DropPath, PadShortcut
 from bakeoff.models.describe import describe
 from bakeoff.models.eca import EcaLayer, adaptive_kernel_size
+from bakeoff.models.fetch import fetch
 from bakeoff.models.ghost import GhostModule
 from bakeoff.models.registry import MODEL_REGISTRY, find_builder, register_model
-from bakeoff.models.weights import fetch, load_weights, lock_path, read_lock
+from bakeoff.models.weights import load_weights
+from bakeoff.models.weights_files import Source, lock_path, read_lock
+from hub import Hub
 
 ROOT = Path(__file__).parents[1]
 VARIANTS = load_variants(ROOT / "config" / "models.yaml")
@@ -475,16 +478,16 @@ def test_describe_as_a_program_reports_errors_and_agrees(
 
 def test_cards_hold_what_was_measured(tmp_path: Path) -> None:
     chosen = {name: VARIANTS[name] for name in ("resnet_20", "ghostnet_100")}
-    write_cards(chosen, tmp_path / "cards", tmp_path / "models.md")
-    rows = [row for row in (tmp_path / "models.md").read_text().splitlines() if "`" in row]
-    assert [row.split("`")[1] for row in rows] == list(chosen)
-    assert "| 275,572 | 40.6 M | 32 px | 32 → 16 → 8 (64 channels) |" in rows[0]
-    assert "0.27 M at 10 classes (table 6); here 269,722" in rows[0]
-    assert "32 → 16 → 8 → 4 (960 channels) | 5,182,508 |" in rows[1]
-    card = (tmp_path / "cards" / "ghostnet_100.md").read_text()
+    write_cards(chosen, tmp_path)
+    rows = [row for row in (tmp_path / "models.md").read_text().splitlines() if "](models/" in row]
+    assert [row.split("`")[1] for row in rows] == ["ghostnet_100", "resnet_20"]
+    assert "32 → 16 → 8 → 4 (960 channels) | 5,182,508 |" in rows[0]
+    assert "| 275,572 | 40.6 M | 32 px | 32 → 16 → 8 (64 channels) |" in rows[1]
+    assert "0.27 M at 10 classes (table 6); here 269,722" in rows[1]
+    card = (tmp_path / "models" / "ghostnet_100.md").read_text()
     assert "timm/ghostnet_100.in1k" in card
     with pytest.raises(UserError, match="variant broken"):
-        write_cards({"broken": {"builder": "none", "family": "F"}}, tmp_path, tmp_path / "t.md")
+        write_cards({"broken": {"builder": "none", "family": "F"}}, tmp_path)
 
 
 # Names and laziness
@@ -561,7 +564,7 @@ def test_a_builder_in_the_users_own_file(tmp_path: Path) -> None:
         ({"name": "resnet18", "depth": 3}, "resize224", "depth"),
         ({"name": "resnet18", "pretrained": True}, "resize224", "beside args"),
         ({}, "native32", "needs name"),
-        ({"name": "resnet18"}, "native23", "did you mean 'native32'"),
+        ({"name": "resnet18"}, "native23", "must be native32, or resize"),
     ],
 )
 def test_timm_mistakes_are_explained(args: dict[str, Any], policy: str, told: str) -> None:
@@ -587,8 +590,11 @@ def test_unknown_variant_is_explained() -> None:
 def test_input_policy_of_a_network_from_scratch() -> None:
     native = input_policy({"builder": "timm", "input_policy": "native32"}, 32)
     assert (native.input_size, native.mean, native.std) == (32, None, None)
-    resized = input_policy({"builder": "timm", "input_policy": "resize224"}, 32)
-    assert (resized.input_size, resized.mean) == (224, None)
+    for size in (96, 224):
+        resized = input_policy({"builder": "timm", "input_policy": f"resize{size}"}, 32)
+        assert (resized.input_size, resized.mean) == (size, None)
+    with pytest.raises(UserError, match="such as resize224"):
+        input_policy({"builder": "timm", "input_policy": "resize"}, 32)
 
 
 def pretrained(name: str, policy: str = "resize224") -> dict[str, Any]:
@@ -596,30 +602,30 @@ def pretrained(name: str, policy: str = "resize224") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "interpolation", "mean"),
+    ("name", "interpolation", "mean"),
     [
-        ("convnext_tiny_timm", 224, "bicubic", 0.485),
-        ("resnest50d", 224, "bilinear", 0.485),
-        ("cspresnet50", 256, "bilinear", 0.485),
-        ("mlp_mixer_b16", 224, "bicubic", 0.5),
+        ("convnext_tiny_timm", "bicubic", 0.485),
+        ("resnest50d", "bilinear", 0.485),
+        ("cspresnet50", "bilinear", 0.485),
+        ("mlp_mixer_b16", "bicubic", 0.5),
     ],
 )
 def test_pretrained_input_is_that_of_the_weights(
-    name: str, size: int, interpolation: str, mean: float
+    name: str, interpolation: str, mean: float
 ) -> None:
-    policy = input_policy(pretrained(name), 32)
-    assert (policy.input_size, policy.interpolation) == (size, interpolation)
+    policy = input_policy(pretrained(name, "resize256"), 32)
+    assert (policy.input_size, policy.interpolation) == (256, interpolation)
     assert policy.mean is not None
     assert policy.mean[0] == mean
     assert input_policy(pretrained(name, "native32"), 32).input_size == 32
 
 
 def test_weights_of_an_own_family_must_state_their_input() -> None:
-    model = {"builder": "mscan", "pretrained": True, "weights": {"input_size": 224}}
+    model = {"builder": "mscan", "pretrained": True, "weights": {"file": "mscan.pth"}}
     with pytest.raises(UserError, match="interpolation, mean, std"):
         input_policy(model, 32)
     stated = {"interpolation": "bicubic", "mean": [0.5] * 3, "std": [0.2] * 3}
-    model["weights"] = {"input_size": 224, **stated}
+    model["weights"] = {"file": "mscan.pth", **stated}
     assert input_policy(model, 32).std == (0.2, 0.2, 0.2)
 
 
@@ -728,67 +734,13 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path) -> None:
 # Fetching
 
 
-class Hub:
-    """A hub on this machine, which can break off a transfer."""
-
-    commit = "c0ffee" + "0" * 34
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.budget: int | None = None  # bytes that may still be sent
-        self.ranges: list[str | None] = []
-        hub = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                self._answer(body=False)
-
-            def do_GET(self) -> None:
-                self._answer(body=True)
-
-            def _answer(self, body: bool) -> None:
-                wanted = (
-                    "/timm/net.tag/resolve/main/model.safetensors",
-                    f"/timm/net.tag/resolve/{hub.commit}/model.safetensors",
-                )
-                if self.path not in wanted:
-                    self.send_response(404)
-                    self.send_header("X-Error-Code", "EntryNotFound")
-                    self.end_headers()
-                    return
-                asked = self.headers.get("Range") if body else None
-                start = int(asked.removeprefix("bytes=").partition("-")[0]) if asked else 0
-                part = hub.content[start:]
-                self.send_response(206 if asked else 200)
-                self.send_header("Content-Length", str(len(part)))
-                if asked:
-                    total = len(hub.content)
-                    self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
-                self.send_header("ETag", f'"{hashlib.sha256(hub.content).hexdigest()}"')
-                self.send_header("X-Repo-Commit", hub.commit)
-                self.end_headers()
-                if body:
-                    hub.ranges.append(asked)
-                    part = part[: hub.budget]
-                    if hub.budget is not None:
-                        hub.budget -= len(part)
-                    self.wfile.write(part)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     from huggingface_hub import constants  # noqa: PLC0415
 
     net = create_model("resnet_20", 10, variants=VARIANTS)
     save_file(net.state_dict(), tmp_path / "on_hub")
-    hub = Hub((tmp_path / "on_hub").read_bytes())
+    hub = Hub("timm/net.tag", (tmp_path / "on_hub").read_bytes())
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     # Small files in many chunks, and no waiting between the client's own tries.
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1 << 16)
@@ -796,10 +748,10 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     for proxy in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(proxy, raising=False)
     yield hub
-    hub.server.shutdown()
+    hub.close()
 
 
-SOURCE = {"hub": "timm/net.tag", "file": "model.safetensors"}
+SOURCE = Source("timm/net.tag", "model.safetensors")
 
 
 def test_fetch_locks_commit_and_checksum(hub: Hub, tmp_path: Path) -> None:
@@ -841,7 +793,7 @@ def test_other_content_under_the_lock_is_refused(hub: Hub, tmp_path: Path) -> No
         fetch(SOURCE, destination, hub.url)
     assert not destination.exists()
     with pytest.raises(UserError, match=r"lock\.json"):
-        fetch({**SOURCE, "hub": "timm/net.other"}, destination, hub.url)
+        fetch(replace(SOURCE, hub="timm/net.other"), destination, hub.url)
 
 
 def test_a_changed_file_is_neither_accepted_nor_loaded(hub: Hub, tmp_path: Path) -> None:
@@ -859,29 +811,35 @@ def test_a_changed_file_is_neither_accepted_nor_loaded(hub: Hub, tmp_path: Path)
 
 def test_a_stated_checksum_is_required(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="SHA-256"):
-        fetch({**SOURCE, "sha256": "0" * 64}, tmp_path / "net.safetensors", hub.url)
+        fetch(replace(SOURCE, sha256="0" * 64), tmp_path / "net.safetensors", hub.url)
 
 
 def test_without_a_network_the_way_out_is_told(hub: Hub, tmp_path: Path) -> None:
-    hub.server.shutdown()
-    hub.server.server_close()
+    hub.close()
     with pytest.raises(UserError, match=r"weights\.dir"):
         fetch(SOURCE, tmp_path / "net.safetensors", hub.url)
 
 
 def test_a_file_that_was_put_there_is_trusted_and_locked(tmp_path: Path) -> None:
-    destination = tmp_path / "net.safetensors"
+    destination = tmp_path / "net.pth"
     destination.write_bytes(b"weights from elsewhere")
-    lock = fetch(SOURCE, destination)
+    lock = fetch(Source("timm/net.tag", "net.pth"), destination)
     assert (lock.revision, lock.sha256) == (
         None,
         hashlib.sha256(b"weights from elsewhere").hexdigest(),
     )
 
 
-def test_a_local_file_is_copied_and_locked(tmp_path: Path) -> None:
-    (tmp_path / "mine.safetensors").write_bytes(b"mine")
-    fetch({"file": str(tmp_path / "mine.safetensors")}, tmp_path / "w" / "net.safetensors")
-    assert (tmp_path / "w" / "net.safetensors").read_bytes() == b"mine"
-    with pytest.raises(UserError, match="does not exist"):
-        fetch({"file": str(tmp_path / "no.safetensors")}, tmp_path / "v" / "net.safetensors")
+def test_two_do_not_fetch_one_file_at_once(hub: Hub, tmp_path: Path) -> None:
+    destination = tmp_path / "net.safetensors"
+    hub.budget = 0
+    with pytest.raises(UserError, match="Fetch again"):
+        fetch(SOURCE, destination, hub.url)
+    hub.budget = None
+    (part,) = tmp_path.glob(".net.safetensors.*.part")
+    with part.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="another process"):
+            fetch(SOURCE, destination, hub.url)
+    fetch(SOURCE, destination, hub.url)
+    assert destination.read_bytes() == hub.content

@@ -242,7 +242,9 @@ def test_run_spec_holds_what_decides_the_run_and_no_more() -> None:
 
 def test_closure_follows_imports() -> None:
     run = closure("bakeoff.evaluation.run")
-    assert {"bakeoff.training.loop", "bakeoff.training.batches", "bakeoff.data.prepared"} <= set(run)
+    assert {"bakeoff.training.loop", "bakeoff.training.batches", "bakeoff.data.prepared"} <= set(
+        run
+    )
     assert "bakeoff.training.progress" not in run
     assert not any(name.startswith(("bakeoff.figures", "bakeoff.slides")) for name in run)
     assert not any(name.startswith("bakeoff.analysis") for name in run)

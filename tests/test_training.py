@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from bakeoff.errors import UserError
+from bakeoff.evaluation.run import RunPaths, execute
 from bakeoff.training import checkpoint
 from bakeoff.training.batches import cut_epoch
 from bakeoff.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
@@ -31,7 +32,7 @@ from bakeoff.training.optimization import WeightAverage, learning_rate, paramete
 from bakeoff.training.predict import predict, score
 from bakeoff.training.recipe import Recipe
 from bakeoff.training.statistics import RunningStatistics
-from conftest import REPOSITORY, project_environment
+from conftest import REPOSITORY, SCHEMAS, project_environment
 from runs import SPEC, prepare_data, spec_with, train, train_command
 
 # 400 images to train on make 4 steps an epoch and 4 micro-batches a step.
@@ -347,6 +348,54 @@ def test_a_loss_that_is_not_finite(data: Path, tmp_path: Path) -> None:
     assert "learning rate" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_too_little_gpu_memory_names_the_setting(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("bakeoff.training.loop.Trainer._forward", out_of_memory)
+    paths = RunPaths(
+        data, tmp_path / "run", tmp_path / "checkpoints", SCHEMAS / "metrics.schema.yaml"
+    )
+    with pytest.raises(UserError, match=r"too little memory.*recipe_overrides\.micro_batch"):
+        execute(SPEC, 0, paths, gpus=0, checkpoint_minutes=1)
+
+
+def test_tensorboard_changes_no_weight(undisturbed: Path, data: Path, tmp_path: Path) -> None:
+    done = train(SPEC, data, tmp_path, "--tensorboard", str(tmp_path / "events"))
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "events").glob("events.out.tfevents.*"))
+    assert_identical(tmp_path / "run", undisturbed)
+
+
+def test_compiling_falls_back_where_it_cannot(data: Path, tmp_path: Path) -> None:
+    # There is no compiler on PATH: torch.compile cannot generate code for the CPU.
+    command = train_command(spec_with({"compile": True, "epochs": 1}), data, tmp_path)
+    environment = {
+        **project_environment(),
+        "CXX": "/nowhere/c++",
+        "TORCHINDUCTOR_CACHE_DIR": str(tmp_path),
+    }
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["epochs"] == 1
+
+
+@pytest.mark.slow
+def test_killed_at_ten_moments(data: Path, tmp_path: Path) -> None:
+    spec = spec_with({"epochs": 12})
+    assert train(spec, data, tmp_path / "calm").returncode == 0
+    moments = np.random.default_rng(0).integers(1, 6, size=10)
+    for after in moments:
+        interrupted(spec, data, tmp_path / "stormy", signal.SIGKILL, int(after))
+    done = train(spec, data, tmp_path / "stormy")
+    assert done.returncode == 0, done.stderr
+    assert_identical(tmp_path / "stormy" / "run", tmp_path / "calm" / "run")
 
 
 def test_altered_data_are_refused(data: Path, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import REPOSITORY, Project, make_project, project_environment
 from pptx import Presentation
+
+from conftest import REPOSITORY, Project, make_project, project_environment
 from small_study import COMPARISON, small_study
 
 NOTHING = "Nothing to be done"
@@ -118,7 +119,9 @@ def test_another_seed_costs_only_its_runs(built: Project) -> None:
     path = built.folder / "config" / "config.yaml"
     before = path.read_text()
     try:
-        built.edit("config/config.yaml", lambda config: config["seeds"].update(comparison=[0, 1, 2]))
+        built.edit(
+            "config/config.yaml", lambda config: config["seeds"].update(comparison=[0, 1, 2])
+        )
         done = built.snakemake("-n", "all")
     finally:
         path.write_text(before)
@@ -158,7 +161,9 @@ def test_mistakes_stop_before_any_job(project: Project) -> None:
     project.edit("config/ablations.yaml", lambda content: content["eca"].update(baseline="nnone"))
     done = project.snakemake("all")
     assert done.returncode != 0
-    assert "config/config.yaml: protocoll is not a known key (did you mean 'protocol'?)" in done.stderr
+    assert (
+        "config/config.yaml: protocoll is not a known key (did you mean 'protocol'?)" in done.stderr
+    )
     assert "Traceback" not in done.stderr
     assert not (project.folder / "results").exists()
 
@@ -172,7 +177,9 @@ def test_all_cross_mistakes_at_once(project: Project) -> None:
 
 
 def test_a_network_that_cannot_be_built_is_named_before_any_job(project: Project) -> None:
-    project.edit("config/models.yaml", lambda models: models["resnet_20"].update(args={"depth": 21}))
+    project.edit(
+        "config/models.yaml", lambda models: models["resnet_20"].update(args={"depth": 21})
+    )
     done = project.snakemake("-n", "demo")
     assert done.returncode != 0
     assert "variant resnet_20" in done.stderr
@@ -181,7 +188,9 @@ def test_a_network_that_cannot_be_built_is_named_before_any_job(project: Project
 
 
 def test_an_archive_that_is_not_there(project: Project) -> None:
-    project.edit("config/config.yaml", lambda config: config["data"].update(archive="missing.tar.gz"))
+    project.edit(
+        "config/config.yaml", lambda config: config["data"].update(archive="missing.tar.gz")
+    )
     done = project.snakemake("all")
     assert done.returncode != 0
     assert "'missing.tar.gz' does not exist" in done.stderr + done.stdout

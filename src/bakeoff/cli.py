@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--processes", type=int, help="number of processes; default: one for each GPU"
     )
+    train.add_argument("--tensorboard", type=Path, nargs="?", help="folder for TensorBoard's event files")
     train.add_argument("--checkpoint-minutes", type=float, default=10.0)
 
     profile = command("profile", _profile, "measure what a variant costs")
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         ("ablate", _ablate, "make the table of one ablation"),
         ("claims", _claims, "test the published claims"),
         ("report", _report, "put all tables and figures on one page"),
+        ("provenance", _provenance, "write where all results come from, as an RO-Crate"),
         ("plot", _plot, "draw one figure"),
         ("deck", _deck, "make the slide deck in one language"),
     ):
@@ -110,7 +112,33 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("figure", help="name of the figure")
         if name == "deck":
             added.add_argument("--language", required=True, choices=("zh", "en"))
+    _add_tools(commands)
     return parser
+
+
+def _add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands that people call by hand, which make no results."""
+
+    def tool(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run, offline=True, log_file=None, record=None)
+        return added
+
+    trace = tool("trace", _trace, "show the runs behind a file, a slide, or a number on a slide")
+    trace.add_argument(
+        "file", type=Path, nargs="?", help="default: the English deck of the study in --root"
+    )
+    trace.add_argument("--number", help="as it is shown in the deck, or rounded from the table")
+    trace.add_argument("--slide", type=int, help="of the deck, counted from 1")
+    trace.add_argument("--root", type=Path, default=Path("results"), help="folder of the results")
+
+    archive = tool("archive", _archive, "pack a study into one file, without images")
+    archive.add_argument("--root", type=Path, required=True, help="folder of the study's results")
+    archive.add_argument("--out", type=Path, required=True, help="the archive, a .tar.gz")
+    archive.add_argument("--weights", action="store_true", help="pack the weights of the runs too")
+
+    verify = tool("verify", _verify, "check an archive: its files, runs, tables and slides")
+    verify.add_argument("archive", type=Path)
 
 
 def _set_up_logging(file: Path | None) -> None:
@@ -186,7 +214,12 @@ def _train(options: argparse.Namespace) -> None:
 
     torch.set_num_threads(options.threads)
     paths = RunPaths(
-        options.data, options.out, options.checkpoints, METRICS_SCHEMA, options.weights
+        data=options.data,
+        out=options.out,
+        checkpoints=options.checkpoints,
+        metrics_schema=METRICS_SCHEMA,
+        weights=options.weights,
+        tensorboard=options.tensorboard,
     )
     execute(read_json(options.spec), options.seed, paths, options.gpus, options.checkpoint_minutes)
 
@@ -201,10 +234,14 @@ def _profile(options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace) -> None:
+    import torch
+
     from bakeoff.planning.machine import Fleet
     from bakeoff.planning.plan import make_plan
     from bakeoff.planning.summary import in_words
 
+    # As a run on the CPU has it: one core.
+    torch.set_num_threads(1)
     summary = make_plan(read_json(options.spec), options.root, Fleet(options.kind, options.devices))
     print(in_words(summary))
     print(f"{options.root / 'plan'}: schedule.md, gantt.png, summary.json")
@@ -213,7 +250,8 @@ def _plan(options: argparse.Namespace) -> None:
 def _cards(options: argparse.Namespace) -> None:
     from bakeoff.models.cards import write_cards
 
-    write_cards(read_json(options.spec), options.out)
+    spec = read_json(options.spec)
+    write_cards(spec["models"], options.out, spec["num_classes"], spec["image_size"])
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -257,8 +295,35 @@ def _plot(options: argparse.Namespace) -> None:
 
 
 def _deck(options: argparse.Namespace) -> None:
-    from bakeoff.slides.deck import build_deck, write_assets
+    from bakeoff.slides.deck import build_deck
 
-    spec, root, language = read_json(options.spec), options.root, options.language
-    write_assets(spec, root, language, root / "slides" / "assets")
-    build_deck(spec, root, language, root / "slides" / f"deck.{language}.pptx")
+    root = options.root
+    build_deck(read_json(options.spec), root, options.language, root / "slides")
+
+
+def _provenance(options: argparse.Namespace) -> None:
+    from bakeoff.provenance.crate import write_crate
+
+    write_crate(read_json(options.spec), options.root)
+
+
+def _trace(options: argparse.Namespace) -> None:
+    from bakeoff.provenance.printing import print_trace
+    from bakeoff.provenance.trace import trace
+
+    file = options.file or options.root / "slides" / "deck.en.pptx"
+    print_trace(trace(file, options.number, options.slide))
+
+
+def _archive(options: argparse.Namespace) -> None:
+    from bakeoff.provenance.archive import pack
+    from bakeoff.provenance.printing import print_packed
+
+    print_packed(options.out, pack(options.root, options.out, weights=options.weights))
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from bakeoff.provenance.printing import print_verified
+    from bakeoff.provenance.verify import verify
+
+    print_verified(options.archive, verify(options.archive))

@@ -6,7 +6,7 @@ This is the only module that the workflow imports. It is read at every parse, so
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,20 +15,36 @@ from typing import Any
 from bakeoff.data.config import DataConfig
 from bakeoff.data.config import check as check_data
 from bakeoff.errors import UserError
+from bakeoff.models.weights_files import Source, check_weights, lock_path
 from bakeoff.planning.work import plan_spec
+from bakeoff.provenance.spec import pack_spec, provenance_spec
 from bakeoff.slides.templates import check_slides
 from bakeoff.staleness.state import State
 from bakeoff.staleness.tick import folder_holder, hold_root, keep_older_than_tick, write_tick
 from bakeoff.study.layers import Layer, load_yaml, merge_layers
 from bakeoff.study.networks import Network, describe_networks
-from bakeoff.study.specs import FIGURES, Specs, seeds_needed, study_specs, trained_as, write_specs
+from bakeoff.study.specs import (
+    FIGURES,
+    Specs,
+    cards_spec,
+    seeds_needed,
+    study_specs,
+    trained_as,
+    write_specs,
+)
 from bakeoff.study.study import CLASSES, IMAGE_SIZE, Study, load_study
 
 BASE = "config/config.yaml"
 DEMO = "config/demo.yaml"
 DOWNLOAD = "resources/cifar-100-binary.tar.gz"
 NETWORKS = Path("resources/networks.json")
+WEIGHTS = "resources/weights"
 LANGUAGES = ("zh", "en")
+# Keys that are given with --config to a target such as `why`, and are no part of a study.
+COMMAND_KEYS = frozenset(
+    {"target", "reason", "remove", "number", "slide", "file", "with_weights"}
+)
+COMMAND_LINE = "--config on the command line"
 TABLE_SUFFIXES = ("csv", "md", "tex")
 
 
@@ -41,6 +57,8 @@ class Layout:
     runs: Mapping[str, str]
     seeds: Mapping[str, tuple[int, ...]]
     specs: Specs
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    """{trained variant: file of the pretrained weights that it starts from}."""
     told: set[str] = field(default_factory=set)
     """Jobs whose reason was printed."""
     busy: set[str] = field(default_factory=set)
@@ -49,7 +67,11 @@ class Layout:
     @cached_property
     def state(self) -> State:
         """The state of the study's jobs, looked at when it is first asked for."""
-        return State(Path(self.study.root), self.specs, {"data": self._archives()})
+        return self.look()
+
+    def look(self) -> State:
+        """Return the state of the study's jobs, looked at now."""
+        return State(Path(self.study.root), self.specs, {"data": self._archives(), **self._locks()})
 
     def is_stale(self, job: str) -> bool:
         """Return whether a job has to run, and see to it that Snakemake will find its tick newer.
@@ -64,8 +86,19 @@ class Layout:
             )
         if not self.state.reasons(job):
             return False
+        self._check_images(job)
         keep_older_than_tick(Path(self.study.root), self.state.job(job).writes)
         return True
+
+    def _check_images(self, job: str) -> None:
+        """Refuse to train on images that an archive left out; making them by itself would make every run stale."""
+        if job.startswith("runs/") and self.state.left_out("data"):
+            raise UserError(
+                f"{self.state.job(job).title} would have to be trained ({'; '.join(self.state.reasons(job))}), but "
+                f"the images were left out of the archive that {self.study.root} was unpacked from. To draw and read "
+                "what is there, use the archive's configuration and code; `python -m bakeoff verify` names its commit. "
+                f"To train, make the images first: snakemake {self.study.root}/data/meta.json --forcerun prepare"
+            )
 
     def tell(self, job: str) -> None:
         """Print once why a job that was made before has to run again."""
@@ -76,6 +109,14 @@ class Layout:
 
     def _archives(self) -> list[Path]:
         return [Path(file) for file in archive_files(self.study)]
+
+    def _locks(self) -> dict[str, list[Path]]:
+        """Return {run: lock of its pretrained weights}: a small file that changes when they do."""
+        return {
+            f"runs/{variant}/seed{seed}": [lock_path(path)]
+            for variant, path in self.weights.items()
+            for seed in self.seeds[variant]
+        }
 
     def run_files(self, name: str, runs: Mapping[str, Sequence[int]]) -> list[str]:
         """Return the file `name` of each run in {variant: seeds}, without repeats."""
@@ -117,9 +158,9 @@ def load_layers(
     given = {
         key: value
         for key, value in command_line.items()
-        if not (demo and key in ("results_root", "name"))
+        if key not in COMMAND_KEYS and not (demo and key in ("results_root", "name"))
     }
-    return [*layers, Layer("--config on the command line", given)] if given else layers
+    return [*layers, Layer(COMMAND_LINE, given)] if given else layers
 
 
 def load_layout(layers: Sequence[Layer], schemas: Path) -> Layout:
@@ -140,7 +181,19 @@ def load_layout(layers: Sequence[Layer], schemas: Path) -> Layout:
     # How runs are spread over a machine decides no result, so a `Study` does not know of it.
     config = merge_layers(layers)
     plan = plan_spec(study, networks, seeds, config.get("gpus", "auto"), config.get("price", {}))
-    return Layout(study, networks, runs, seeds, {**study_specs(study, networks), "plan": plan})
+    cards = cards_spec(load_yaml(study.files["models"]))
+    names = [layer.name for layer in layers if layer.name != COMMAND_LINE]
+    given = next((layer.content for layer in layers if layer.name == COMMAND_LINE), {})
+    compared = [runs[name] for name in study.comparison]
+    specs = {
+        **study_specs(study, networks),
+        "plan": plan,
+        "cards": cards,
+        "provenance": provenance_spec(study, seeds, compared, LANGUAGES),
+        "pack": pack_spec(study, names, given),
+    }
+    folder = config.get("weights", {}).get("dir", WEIGHTS)
+    return Layout(study, networks, runs, seeds, specs, weights_files(study, seeds, folder))
 
 
 def load_layouts(
@@ -157,8 +210,8 @@ def load_layouts(
 def save_specs(layout: Layout, *, dry_run: bool) -> None:
     """Write the layout's specs below its root, and its tick.
 
-    A dry run writes only what does not exist yet, so that looking at a plan changes nothing. Where another Snakemake is at
-    work in the root nothing is written, and `Layout.is_stale` says so when it is asked.
+    A dry run writes only what does not exist yet, so that looking at a plan changes nothing. Where another Snakemake
+    is at work in the root nothing is written, and `Layout.is_stale` says so when it is asked.
     """
     folder = Path(layout.study.root) / "specs"
     if dry_run or hold_root(folder):
@@ -190,6 +243,45 @@ def archive_files(study: Study) -> list[str]:
     if study.data["kind"] == "shapes":
         return []
     return [str(DataConfig.from_mapping(study.data).archive or DOWNLOAD)]
+
+
+def weights_files(study: Study, trained: Iterable[str], folder: str) -> dict[str, Path]:
+    """Return {variant: file of its weights} for those of the trained variants that are pretrained."""
+    variants = (study.variants[name] for name in trained)
+    return {
+        variant.name: Source.from_mapping(variant.model["weights"]).path(folder)
+        for variant in variants
+        if variant.pretrained
+    }
+
+
+def weights_lock(layout: Layout, variant: str, seed: str) -> list[str]:
+    """Return the lock of the weights that a run starts from; nothing for a run from scratch.
+
+    Raises:
+        UserError: the run is to be made, and no training could start from the weights that are there.
+    """
+    path = layout.weights.get(variant)
+    if path is None:
+        return []
+    if layout.state.reasons(f"runs/{variant}/seed{seed}"):
+        weights = layout.study.variants[variant].model["weights"]
+        try:
+            check_weights(Source.from_mapping(weights), path)
+        except UserError as error:
+            raise UserError(f"Variant {variant}: {error}") from None
+    return [str(lock_path(path))]
+
+
+def fetches(layouts: Iterable[Layout]) -> dict[str, tuple[Path, str]]:
+    """Return {lock: (weights file, spec of its fetch)} over all studies."""
+    found: dict[str, tuple[Path, str]] = {}
+    for layout in layouts:
+        for variant, path in layout.weights.items():
+            name = Source.from_mapping(layout.study.variants[variant].model["weights"]).name
+            spec = f"{layout.study.root}/specs/weights/{name}.json"
+            found.setdefault(str(lock_path(path)), (path, spec))
+    return found
 
 
 def _layer(file: str) -> Layer:

@@ -6,7 +6,16 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from bakeoff.errors import UserError
-from bakeoff.workflow import LANGUAGES, archive_of, figures, load_layouts, save_specs
+from bakeoff.questions import adopt_results, answer, clean_orphans, say_why
+from bakeoff.workflow import (
+    LANGUAGES,
+    archive_of,
+    fetches,
+    figures,
+    load_layouts,
+    save_specs,
+    weights_lock,
+)
 
 
 def load():
@@ -28,6 +37,7 @@ def load():
 
 
 LAYOUTS = load()
+FETCHES = fetches(LAYOUTS.values())
 MAIN, DEMO = list(LAYOUTS.values())[0], list(LAYOUTS.values())[-1]
 
 
@@ -44,6 +54,8 @@ wildcard_constraints:
         )
     ),
     language="|".join(LANGUAGES),
+    weights="|".join(re.escape(lock.removesuffix(".lock.json")) for lock in FETCHES)
+    or "none",
 
 
 def tracked(job, **inputs):
@@ -76,6 +88,15 @@ def tracked(job, **inputs):
     return get_inputs
 
 
+def reply(question, log):
+    """Answer a question of `bakeoff.questions` in a rule's `run` block."""
+    try:
+        answer(question, LAYOUTS, config, log)
+    except UserError as error:
+        # Not sys.exit, which would end a thread of Snakemake's and leave the rest waiting.
+        raise WorkflowError(str(error)) from None
+
+
 def resolve(value, wildcards):
     if callable(value):
         return value(wildcards)
@@ -87,6 +108,23 @@ def resolve(value, wildcards):
 
 def get_archive(wildcards):
     return archive_of(LAYOUTS[wildcards.root])
+
+
+def get_weights_lock(wildcards):
+    return weights_lock(LAYOUTS[wildcards.root], wildcards.variant, wildcards.seed)
+
+
+def get_weights_file(wildcards, input):
+    # A function of `input`, because Snakemake does not track those: what the weights are is in their lock.
+    return str(LAYOUTS[wildcards.root].weights.get(wildcards.variant, ""))
+
+
+def get_fetched_file(wildcards, output):
+    return str(FETCHES[output.lock][0])
+
+
+def get_fetch_spec(wildcards, output):
+    return FETCHES[output.lock][1]
 
 
 def get_comparison_runs(wildcards):
@@ -124,6 +162,12 @@ def get_download_spec(wildcards, output):
     return f"{MAIN.study.root}/specs/download.json"
 
 
+def get_tensorboard(wildcards, output):
+    # A function of `output`, which Snakemake does not track: watching a run does not change it.
+    folder = f"{wildcards.root}/tensorboard/{wildcards.variant}/seed{wildcards.seed}"
+    return folder if config.get("tensorboard") else ""
+
+
 def get_figures(wildcards):
     return figure_targets(LAYOUTS[wildcards.root])
 
@@ -155,7 +199,7 @@ def slide_targets(layout):
     ]
 
 
-def study_targets(layout):
+def product_targets(layout):
     return [
         *comparison_targets(layout),
         *ablation_targets(layout),
@@ -164,3 +208,14 @@ def study_targets(layout):
         *slide_targets(layout),
         f"{layout.study.root}/report/report.md",
     ]
+
+
+def study_targets(layout):
+    return [
+        *product_targets(layout),
+        f"{layout.study.root}/provenance/ro-crate-metadata.json",
+    ]
+
+
+def get_products(wildcards):
+    return product_targets(LAYOUTS[wildcards.root])

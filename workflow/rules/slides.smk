@@ -1,3 +1,6 @@
+from bakeoff.study.specs import FIGURES
+
+
 rule deck:
     """The talk, in one language; every number on it comes from the tables."""
     input:
@@ -13,11 +16,14 @@ rule deck:
                 ),
                 ablations=get_ablation_tables,
                 claims="{root}/claims/claims.csv",
-                figures=get_figures,
             )
         ),
     output:
+        # Besides these, a study with ablations has a picture of them.
         deck="{root}/slides/deck.{language}.pptx",
+        pictures=expand(
+            "{{root}}/slides/assets/{figure}.{{language}}.png", figure=FIGURES
+        ),
         numbers="{root}/slides/assets/numbers.{language}.json",
         notes="{root}/slides/assets/notes.{language}.md",
     log:

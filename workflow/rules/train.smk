@@ -6,6 +6,7 @@ rule train:
                 "runs/{variant}/seed{seed}",
                 spec="{root}/specs/runs/{variant}.json",
                 data="{root}/data/meta.json",
+                weights=get_weights_lock,
             )
         ),
     output:
@@ -16,17 +17,28 @@ rule train:
         provenance="{root}/runs/{variant}/seed{seed}/provenance.json",
     log:
         "{root}/logs/train/{variant}/seed{seed}.log",
+    priority: get_priority
+    group:
+        get_group
     conda:
         "../envs/bakeoff.yaml"
     threads: 1
     resources:
-        gpu=1,
+        gpu=get_gpus,
+        runtime=get_runtime,
         mem_mb=8000,
+        # Runs that share a job take turns, where a profile says so: `set-resource-scopes: [turn=local]` and
+        # `resources: [turn=1]`. Otherwise this means nothing.
+        turn=1,
+    params:
+        weights=get_weights_file,
+        tensorboard=get_tensorboard,
     shell:
         "exec python -m bakeoff train --spec {input.spec} --seed {wildcards.seed}"
         " --data {wildcards.root}/data"
         " --out {wildcards.root}/runs/{wildcards.variant}/seed{wildcards.seed}"
         " --checkpoints {wildcards.root}/checkpoints/{wildcards.variant}/seed{wildcards.seed}"
+        " --weights {params.weights} --tensorboard {params.tensorboard}"
         " --gpus {resources.gpu} --threads {threads}"
         " --record {wildcards.root} runs/{wildcards.variant}/seed{wildcards.seed} --log-file {log}"
 

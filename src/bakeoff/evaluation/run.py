@@ -31,13 +31,15 @@ from bakeoff.files import atomic_path, canonical_json, sha256_text, write_json
 from bakeoff.models.factory import build
 from bakeoff.models.policy import InputPolicy, input_policy
 from bakeoff.models.registry import BUILDER_MODULES
+from bakeoff.models.weights_files import Lock, read_lock
 from bakeoff.study.layers import load_yaml
 from bakeoff.training.augment import AugmentConfig, InputPipeline
 from bakeoff.training.devices import check_disk, make_accelerator, set_up_arithmetic
+from bakeoff.training.history import write_history
 from bakeoff.training.interrupts import StopRequest
 from bakeoff.training.loop import Task, Trained, Trainer
 from bakeoff.training.predict import predict, score
-from bakeoff.training.history import write_history
+from bakeoff.training.progress import tensorboard
 from bakeoff.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class RunPaths:
     checkpoints: Path
     metrics_schema: Path
     weights: Path | None = None
+    tensorboard: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Setting:
     recipe: Recipe
     meta: DataMeta
     policy: InputPolicy
+    weights: Lock | None
+    """What the pretrained weights are; None for a run from scratch."""
     accelerator: Accelerator
 
     @property
@@ -96,7 +101,8 @@ def execute(
     accelerator = make_accelerator(gpus, recipe.precision)
     meta = load_meta(paths.data)
     policy = input_policy(spec["model"], meta.image_size)
-    setting = Setting(spec, seed, paths, recipe, meta, policy, accelerator)
+    weights = read_lock(paths.weights) if paths.weights else None
+    setting = Setting(spec, seed, paths, recipe, meta, policy, weights, accelerator)
     torch.manual_seed(seed)
     network = build(spec["model"], len(meta.classes), meta.image_size, paths.weights)
     log.info(
@@ -121,7 +127,10 @@ def execute(
                 "images": meta.validation_images,
             },
         }
-        origin = provenance(spec, seed, meta.checksum, source_modules(spec))
+        origin = {
+            **provenance(spec, seed, meta.checksum, source_modules(spec)),
+            "pretrained_weights": asdict(weights) if weights else None,
+        }
         _write(paths, trained, metrics, logits, labels, {**origin, "start": start, "end": now()})
         shutil.rmtree(paths.checkpoints, ignore_errors=True)
         log.info("%s: test top-1 %.2f %%, top-5 %.2f %%", setting.title, test.top1, test.top5)
@@ -137,20 +146,25 @@ def source_modules(spec: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _task(setting: Setting, checkpoint_minutes: float) -> Task:
-    images, fine, _ = load_split(setting.paths.data, "train")
-    held_out = load_validation_indices(setting.paths.data)
+    paths, main_process = setting.paths, setting.accelerator.is_main_process
+    images, fine, _ = load_split(paths.data, "train")
+    held_out = load_validation_indices(paths.data)
     kept = np.setdiff1d(np.arange(len(fine)), held_out)
+    weights = setting.weights.sha256 if setting.weights else None
     return Task(
         title=setting.title,
-        key=sha256_text(canonical_json([setting.spec, setting.seed, setting.meta.checksum])),
+        key=sha256_text(
+            canonical_json([setting.spec, setting.seed, setting.meta.checksum, weights])
+        ),
         seed=setting.seed,
         images=_pipeline(setting, images),
         labels=torch.from_numpy(np.array(fine)),
         train=torch.from_numpy(kept),
         validation=torch.from_numpy(np.array(held_out)),
         classes=len(setting.meta.classes),
-        checkpoints=setting.paths.checkpoints,
+        checkpoints=paths.checkpoints,
         checkpoint_seconds=60 * checkpoint_minutes,
+        on_epoch=(tensorboard(paths.tensorboard),) if paths.tensorboard and main_process else (),
     )
 
 

@@ -8,87 +8,121 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from bakeoff.analysis.tables import format_number, read_table
 from bakeoff.errors import UserError
 from bakeoff.figures import style
+from bakeoff.figures.sheet import Sheet, drawing
 
-ROW, HEAD = 0.38, 0.75  # inches
+ROW, HEAD, REST = 0.36, 0.7, 1.1  # inches
 COLUMNS = (
     *("arm", "baseline", "seeds", "top1_mean", "delta", "delta_ci_low", "delta_ci_high"),
     *("delta_seeds", "significant", "same_network_as", "title"),
 )
+MARKS = {
+    "better": (style.ACCENT, style.ACCENT),
+    "worse": (style.AGAINST, style.AGAINST),
+    "open": (style.MUTED, "white"),
+    "one_seed": (style.MUTED, "white"),
+}
+"""{what an arm is: colours of its edge and of its face}"""
 
 
-def plot(ablations: Sequence[str | Path], out: str | Path) -> None:
+def plot(ablations: Sequence[str | Path], sheet: Sheet) -> None:
     """Draw a forest plot of the ablation tables, one panel each, in the order given.
 
-    Filled, coloured marks are significant differences; grey ones cannot be told from zero. An arm
-    that is the same network as another says so, and with one seed there is no interval.
+    Filled, coloured marks are significant differences; hollow grey ones cannot be told from zero.
+    An arm that is the same network as another says so, and with one seed there is no interval.
     """
     if not ablations:
         raise UserError("There is no ablation to draw. Name at least one under 'ablations'.")
     tables = [read_table(path, COLUMNS) for path in ablations]
     arms = [table[table["arm"] != table["baseline"]].to_dict("records") for table in tables]
     lengths = [len(rows) for rows in arms]
-    with style.drawing(out, 9, HEAD * len(arms) + ROW * sum(lengths) + 0.5) as figure:
+    with drawing(sheet, REST + HEAD * len(arms) + ROW * sum(lengths)) as figure:
         panels = figure.subplots(
             len(tables), 1, sharex=True, squeeze=False, height_ratios=lengths
         ).flat
         for axes, table, rows in zip(panels, tables, arms, strict=True):
             axes.axvline(0, color=style.MUTED, linewidth=1)
             for y, row in enumerate(rows):
-                _draw(axes, y, row)
-            axes.set_yticks(range(len(rows)), [_name(row) for row in rows])
+                _draw(axes, y, row, sheet)
+            axes.set_yticks(range(len(rows)), _names(table, rows, sheet))
             axes.set_ylim(len(rows) - 0.4, -0.6)
             axes.tick_params(axis="y", length=0)
             axes.grid(visible=False, axis="y")
-            _title(axes, table)
+            _title(axes, table, sheet)
             axes.margins(x=0.08)
-        axes.set_xlabel("Change in top-1 accuracy against the baseline (points)")
+        axes.set_xlabel(sheet.say("delta"))
+        kinds = {_kind(row) for rows in arms for row in rows}
+        handles = [
+            Line2D([], [], marker="o", markersize=7, linestyle="", color=edge,
+                   markerfacecolor=face, label=sheet.say(kind))
+            for kind, (edge, face) in MARKS.items()
+            if kind in kinds and kind != "one_seed"
+        ]  # fmt: skip
+        if handles:
+            figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 
-def _draw(axes: Axes, y: int, row: dict[Any, Any]) -> None:
-    if pd.isna(row["delta_seeds"]):  # the baseline itself under another name
+def _kind(row: dict[Any, Any]) -> str:
+    """Return what the arm of a row is: the baseline again ("same"), or a key of MARKS."""
+    if pd.isna(row["delta_seeds"]):
+        return "same"
+    if row["delta_seeds"] < 2:
+        return "one_seed"
+    if not row["significant"]:
+        return "open"
+    return "better" if row["delta"] > 0 else "worse"
+
+
+def _draw(axes: Axes, y: int, row: dict[Any, Any], sheet: Sheet) -> None:
+    kind = _kind(row)
+    if kind == "same":
         axes.scatter(0, y, s=40, marker="|", color=style.MUTED)
-        _note(axes, y, "same network as the baseline", style.MUTED)
+        _note(axes, y, sheet.say("same_as_baseline"), style.MUTED)
         return
-    several = row["delta_seeds"] > 1
-    colour = style.MUTED
-    if row["significant"]:
-        colour = style.ACCENT if row["delta"] > 0 else style.AGAINST
-    if several:
-        axes.hlines(y, row["delta_ci_low"], row["delta_ci_high"], color=colour, linewidth=2)
-    face = colour if row["significant"] else "white"
-    axes.scatter(row["delta"], y, s=46, color=face, edgecolor=colour, zorder=3)
+    edge, face = MARKS[kind]
     text = format_number(row["delta"], "+.2f")
-    if several:
-        low, high = (format_number(row[f"delta_ci_{end}"], "+.2f") for end in ("low", "high"))
-        text += f" [{low}, {high}]"
-        text += "" if row["significant"] else "  not separable"
+    if kind == "one_seed":
+        text += f" ({sheet.say_seeds([1])})"
     else:
-        text += " (1 seed)"
+        axes.hlines(y, row["delta_ci_low"], row["delta_ci_high"], color=edge, linewidth=2)
+        low, high = (format_number(row[f"delta_ci_{end}"], "+.2f") for end in ("low", "high"))
+        text = f"{text} [{low}, {high}]"
+    axes.scatter(row["delta"], y, s=50, color=face, edgecolor=edge, zorder=3)
     _note(axes, y, text, style.INK if row["significant"] else style.MUTED)
 
 
 def _note(axes: Axes, y: int, text: str, colour: str) -> None:
     axes.annotate(
         text, (1, y), (10, 0), axes.get_yaxis_transform(), "offset points",
-        va="center", fontsize=9, color=colour,
+        va="center", fontsize=style.SMALL, color=colour,
     )  # fmt: skip
 
 
-def _name(row: dict[Any, Any]) -> str:
-    same = row["same_network_as"]
-    return f"{row['arm']}\n(= {same})" if isinstance(same, str) else str(row["arm"])
+def _names(table: pd.DataFrame, rows: list[dict[Any, Any]], sheet: Sheet) -> list[str]:
+    """Return the names of the arms; one that is the same network as another arm says as which."""
+    twins = [row["same_network_as"] for row in rows]
+    names = [sheet.name(row["arm"]) for row in rows]
+    here = set(table["arm"])
+    return [
+        f"{name} (= {sheet.name(twin)})" if twin in here else name
+        for name, twin in zip(names, twins, strict=True)
+    ]
 
 
-def _title(axes: Axes, table: pd.DataFrame) -> None:
+def _title(axes: Axes, table: pd.DataFrame, sheet: Sheet) -> None:
     baseline = table[table["arm"] == table["baseline"]].iloc[0]
-    top1 = format_number(baseline["top1_mean"], ".2f")
-    seeds = style.count_seeds(table["seeds"])
-    axes.set_title(baseline["title"], pad=20)
+    axes.set_title(sheet.name(baseline["title"]), pad=20)
+    text = sheet.say(
+        "baseline",
+        arm=sheet.name(baseline["arm"]),
+        top1=format_number(baseline["top1_mean"], ".1f"),
+        seeds=sheet.say_seeds(table["seeds"]),
+    )
     axes.annotate(
-        f"Baseline: {baseline['arm']}, {top1} %; {seeds}", (0, 1), (0, 6), "axes fraction",
-        "offset points", fontsize=9, color=style.MUTED,
+        text, (0, 1), (0, 5), "axes fraction", "offset points",
+        fontsize=style.SMALL, color=style.MUTED,
     )  # fmt: skip

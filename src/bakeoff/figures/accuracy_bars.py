@@ -8,17 +8,19 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from bakeoff.analysis.statistics import LEVEL
 from bakeoff.analysis.tables import format_number, read_table
 from bakeoff.figures import style
+from bakeoff.figures.sheet import Sheet, drawing
 
-ROW = 0.32  # inches
+ROW, REST = 0.36, 1.4  # inches
 MODELS = (
     *("display", "family", "seeds", "top1_mean", "top1_ci_low", "top1_ci_high", "run"),
     "same_network_as",
 )
 
 
-def plot(models: str | Path, runs: str | Path, out: str | Path) -> None:
+def plot(models: str | Path, runs: str | Path, sheet: Sheet) -> None:
     """Draw models.csv and runs.csv of a comparison, best variant on top.
 
     Dots stand in for bars, because a bar would have to begin at zero. A variant with one seed gets
@@ -27,7 +29,7 @@ def plot(models: str | Path, runs: str | Path, out: str | Path) -> None:
     table = read_table(models, MODELS)
     seeds = read_table(runs, ("variant", "top1")).groupby("variant")["top1"]
     styles = style.family_styles(table["family"])
-    with style.drawing(out, 9, 1.3 + ROW * len(table)) as figure:
+    with drawing(sheet, REST + ROW * len(table)) as figure:
         axes = figure.add_subplot()
         for y, row in enumerate(table.to_dict("records")):
             colour, marker = styles[row["family"]]
@@ -35,27 +37,29 @@ def plot(models: str | Path, runs: str | Path, out: str | Path) -> None:
             if several:
                 axes.hlines(y, row["top1_ci_low"], row["top1_ci_high"], color=colour, linewidth=2)
                 dots = seeds.get_group(row["run"])
-                axes.scatter(dots, [y + 0.27] * len(dots), s=9, color=colour, alpha=0.7)
+                axes.scatter(dots, [y + 0.3] * len(dots), s=9, color=colour, alpha=0.7)
             face = colour if several else "white"
             axes.scatter(
-                row["top1_mean"], y, s=46, marker=marker, color=face, edgecolor=colour, zorder=3
+                row["top1_mean"], y, s=50, marker=marker, color=face, edgecolor=colour, zorder=3
             )
             axes.annotate(
-                _value(row), (1, y), (10, 0), axes.get_yaxis_transform(), "offset points",
-                va="center", fontsize=9, color=style.INK if several else style.MUTED,
+                _value(row, sheet), (1, y), (10, 0), axes.get_yaxis_transform(), "offset points",
+                va="center", fontsize=style.SMALL, color=style.INK if several else style.MUTED,
             )  # fmt: skip
-        _finish(axes, table)
+        _finish(axes, table, sheet)
         style.family_legend(figure, styles)
 
 
-def _value(row: dict[Any, Any]) -> str:
+def _value(row: dict[Any, Any], sheet: Sheet) -> str:
     mean, low, high = (
         format_number(row[key], ".1f") for key in ("top1_mean", "top1_ci_low", "top1_ci_high")
     )
-    return f"{mean} [{low}, {high}]" if row["seeds"] != 1 else f"{mean} (1 seed)"
+    if row["seeds"] != 1:
+        return f"{mean} [{low}, {high}]"
+    return f"{mean} ({sheet.say_seeds([1])})"
 
 
-def _finish(axes: Axes, table: pd.DataFrame) -> None:
+def _finish(axes: Axes, table: pd.DataFrame, sheet: Sheet) -> None:
     pairs = zip(table["display"], table["same_network_as"], strict=True)
     names = [name if pd.isna(same) else f"{name} (= {same})" for name, same in pairs]
     axes.set_yticks(range(len(table)), names)
@@ -63,9 +67,9 @@ def _finish(axes: Axes, table: pd.DataFrame) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.06)
-    axes.set_xlabel(f"Top-1 accuracy on the test split (%), {style.count_seeds(table['seeds'])}")
+    axes.set_xlabel(sheet.say("test_accuracy_seeds", seeds=sheet.say_seeds(table["seeds"])))
     if (table["seeds"] > 1).any():
         axes.annotate(
-            "mean [95 % interval]", (1, 1), (10, 2), "axes fraction", "offset points",
-            fontsize=9, color=style.MUTED,
+            sheet.say("mean_interval", level=f"{100 * LEVEL:g}"), (1, 1), (10, 2), "axes fraction",
+            "offset points", fontsize=style.SMALL, color=style.MUTED,
         )  # fmt: skip

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from bakeoff.analysis.tables import read_table
 from bakeoff.figures import scatter
+from bakeoff.figures.sheet import Sheet
 
 
-def plot(models: str | Path, out: str | Path) -> None:
+def plot(models: str | Path, sheet: Sheet) -> None:
     """Draw models.csv of a comparison: accuracy against millions of parameters, log scale."""
     table = read_table(models, (*scatter.COLUMNS, "params_m"))
-    scatter.draw(table, "params_m", "Parameters (millions, log scale)", out)
+    scatter.draw(table, "params_m", sheet.say("parameters"), sheet)

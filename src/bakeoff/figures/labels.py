@@ -1,8 +1,9 @@
-"""Placing names beside points so that they neither overlap nor leave the axes."""
+"""Placing names beside points and curves so that they do not overlap."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,8 +11,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
-from bakeoff.figures.style import MUTED
+from bakeoff.figures.style import MUTED, SMALL
 
 Boxes = NDArray[np.float64]  # rows of x0, y0, x1, y1 in pixels
 
@@ -19,6 +21,7 @@ ANGLES = np.deg2rad(np.arange(0, 360, 22.5))
 GAPS = (6.0, 10.0, 16.0, 24.0, 34.0, 48.0, 64.0)  # between point and label, points
 LEADER_FROM = 14.0  # a label further away is tied to its point by a line
 PASSES = 4
+PITCH = 1.2  # least distance of names in a column, in sizes of their type
 
 
 def place(anchors: Boxes, sizes: Boxes, obstacles: Boxes, frame: Boxes, unit: float) -> Boxes:
@@ -66,9 +69,58 @@ def annotate(axes: Axes, names: Sequence[str], xy: Boxes, obstacles: Sequence[Bb
             ).set_in_layout(False)
 
 
+def spread(wanted: Boxes, pitch: float, low: float, high: float) -> Boxes:
+    """Return positions (n) as near as possible to `wanted`, `pitch` apart, between `low` and `high`.
+
+    They keep their order. Where they do not fit, they are as far apart as there is room.
+    """
+    order = np.argsort(wanted, kind="stable")
+    steps = np.arange(len(wanted)) * min(pitch, (high - low) / max(1, len(wanted) - 1))
+    # Apart by a pitch is not falling once the pitches are taken away.
+    nearest = isotonic_regression(wanted[order] - steps).x
+    placed = np.empty(len(wanted))
+    placed[order] = np.clip(nearest, low, high - steps[-1]) + steps
+    return placed
+
+
+def annotate_ends(
+    axes: Axes,
+    names: Sequence[str],
+    ends: Sequence[tuple[float, float]],
+    looks: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write `names` in a column right of `axes`, each tied to the end of its curve.
+
+    `ends` are (x, y) in data coordinates and `looks` colour and line style of each curve. Room is
+    made for the column; the limits of `axes` must not change after.
+    """
+    labels = [
+        axes.annotate(
+            name, end, (1.09, end[1]), textcoords=axes.get_yaxis_transform(), va="center",
+            fontsize=SMALL, arrowprops={
+                "arrowstyle": "-", "linewidth": 1.2, "shrinkA": 1, "shrinkB": 2,
+                "relpos": (0, 0.5), **look,
+            },
+        )
+        for name, end, look in zip(names, ends, looks, strict=True)
+    ]  # fmt: skip
+    axes.figure.canvas.draw()
+    heights = axes.transData.transform(np.array(ends, dtype=float))[:, 1]
+    pitch = PITCH * SMALL * axes.figure.dpi / 72
+    placed = spread(heights, pitch, axes.bbox.y0, axes.bbox.y1)
+    for label, height in zip(labels, placed, strict=True):
+        label.set_y(axes.transData.inverted().transform((0, height))[1])
+
+
 def _label(axes: Axes, name: str, point: Boxes) -> Annotation:
     label = axes.annotate(
-        name, tuple(point), (0, 0), textcoords="offset points", fontsize=8.5, va="bottom", ha="left"
+        name,
+        tuple(point),
+        (0, 0),
+        textcoords="offset points",
+        fontsize=SMALL,
+        va="bottom",
+        ha="left",
     )
     label.set_path_effects([withStroke(linewidth=2, foreground="white")])
     label.set_in_layout(False)

@@ -1,10 +1,9 @@
-"""Validation accuracy over the epochs, one panel for each family."""
+"""Validation accuracy over the epochs, each curve named at its end."""
 
 from __future__ import annotations
 
-from math import ceil
+from itertools import count
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -13,64 +12,48 @@ from matplotlib.ticker import MaxNLocator
 
 from bakeoff.analysis.runs import load_runs
 from bakeoff.analysis.tables import read_table
-from bakeoff.figures import style
+from bakeoff.figures import labels, style
+from bakeoff.figures.sheet import Sheet, drawing
 
+HEIGHT = 5.8  # inches
 LINES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
-FEW_EPOCHS = 10  # a curve this short shows its points
+FEW_EPOCHS = 10  # a curve this short shows its points, and is shown whole
+RISE = 0.1  # share of a longer training whose steep rise would take the room of what follows
 
 
-def plot(models: str | Path, runs: str | Path, runs_dir: str | Path, out: str | Path) -> None:
-    """Draw the histories of all runs named in runs.csv, families in the order of models.csv.
+def plot(models: str | Path, runs: str | Path, runs_dir: str | Path, sheet: Sheet) -> None:
+    """Draw the histories of all runs named in runs.csv.
 
-    Lines are means over seeds, bands reach from the lowest to the highest seed, and all other
-    variants stand grey behind. Networks that several variants share are drawn once.
+    Lines are means over seeds and bands reach from the lowest to the highest seed. Colours are those
+    of the families, line styles tell their variants apart. Networks that several variants share are
+    drawn once.
     """
     table = read_table(models, ("display", "family", "seeds", "run", "same_network_as"))
     table = table[table["same_network_as"].isna()]
     seeds = read_table(runs, ("variant", "seed")).groupby("variant")["seed"]
-    curves = {run: _curves(runs_dir, run, list(seeds.get_group(run))) for run in table["run"]}
     styles = style.family_styles(table["family"])
-    panels = _panels(table)
-    columns = 2 if len(panels) == 4 else min(4, len(panels))
-    rows = ceil(len(panels) / columns)
-    size = (9.0, 2.0 * rows + 1.0) if rows > 1 else (2.4 * columns + 3.0, 3.8)
-    with style.drawing(out, *size) as figure:
-        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
-        for axes, (title, members) in zip(grid, panels.items(), strict=False):
-            for run in table["run"]:
-                axes.plot(curves[run].mean(axis=1), color=style.FAINT, linewidth=0.8, zorder=1)
-            for line, row in zip(LINES, members, strict=False):
-                colour = styles[row["family"]][0]
-                _draw(
-                    axes,
-                    curves[row["run"]],
-                    fill(row["display"], 24, break_long_words=False),
-                    colour,
-                    line,
-                )
-            axes.set_title(title)
-            axes.set_xlim(left=0)
-            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-            # Long names may not push the panels apart.
-            axes.legend(loc="lower right", fontsize=8).set_in_layout(False)
-        for axes in figure.axes[len(panels) :]:
-            axes.remove()
-        several = (table["seeds"] > 1).any()
-        band = "; mean, lowest and highest of " if several else ", "
-        figure.supxlabel(f"Epoch{band}{style.count_seeds(table['seeds'])}", fontsize=10)
-        figure.supylabel("Top-1 accuracy on held-out images (%)", fontsize=10)
-
-
-def _panels(table: pd.DataFrame) -> dict[str, list[dict[Any, Any]]]:
-    """Return title and variants of each panel; a family of many variants gets several panels."""
-    panels = {}
-    for family, group in table.groupby("family", sort=False):
-        members, size = group.to_dict("records"), len(LINES)
-        chunks = [members[start : start + size] for start in range(0, len(members), size)]
-        for number, chunk in enumerate(chunks, start=1):
-            part = f" ({number} of {len(chunks)})" if len(chunks) > 1 else ""
-            panels[f"{family}{part}"] = chunk
-    return panels
+    members = {family: count() for family in styles}
+    names, ends, looks, floors = [], [], [], []
+    with drawing(sheet, HEIGHT) as figure:
+        axes = figure.add_subplot()
+        for row in table.to_dict("records"):
+            curves = _curves(runs_dir, row["run"], list(seeds.get_group(row["run"])))
+            line = LINES[next(members[row["family"]]) % len(LINES)]
+            look = {"color": styles[row["family"]][0], "linestyle": line}
+            _draw(axes, curves, look)
+            names.append(row["display"])
+            ends.append((curves.index[-1], curves.iloc[-1].mean()))
+            looks.append(look)
+            floors.append(curves.iloc[int(RISE * len(curves))].min())
+        longest = max(epoch for epoch, _ in ends)
+        axes.set_xlim(1, max(2, longest))
+        if longest > FEW_EPOCHS:
+            axes.set_ylim(bottom=min(floors))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        band = "epoch_band" if (table["seeds"] > 1).any() else "epoch"
+        axes.set_xlabel(sheet.say(band, seeds=sheet.say_seeds(table["seeds"])))
+        axes.set_ylabel(sheet.say("held_out_accuracy"))
+        labels.annotate_ends(axes, names, ends, looks)
 
 
 def _curves(runs_dir: str | Path, run: str, seeds: list[int]) -> pd.DataFrame:
@@ -80,11 +63,12 @@ def _curves(runs_dir: str | Path, run: str, seeds: list[int]) -> pd.DataFrame:
     return pd.concat(columns, axis=1, keys=seeds).dropna()
 
 
-def _draw(axes: Axes, curves: pd.DataFrame, name: str, colour: str, line: object) -> None:
-    marker = "o" if len(curves) <= FEW_EPOCHS else ""
+def _draw(axes: Axes, curves: pd.DataFrame, look: dict[str, Any]) -> None:
+    short = len(curves) <= FEW_EPOCHS
     axes.fill_between(
-        curves.index, curves.min(axis=1), curves.max(axis=1), color=colour, alpha=0.2, linewidth=0
-    )
-    axes.plot(
-        curves.mean(axis=1), color=colour, linestyle=line, marker=marker, markersize=4, label=name
-    )
+        curves.index, curves.min(axis=1), curves.max(axis=1), color=look["color"], alpha=0.12,
+        linewidth=0,
+    )  # fmt: skip
+    # The mark of the last epoch stands on the edge of the axes.
+    mark: dict[str, Any] = {"marker": "o", "markersize": 5, "clip_on": False} if short else {}
+    axes.plot(curves.mean(axis=1), **mark, **look)

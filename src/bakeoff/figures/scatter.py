@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
 from bakeoff.figures import labels, style
+from bakeoff.figures.sheet import Sheet, drawing
 
 COLUMNS = (
     *("display", "family", "seeds", "top1_mean", "top1_ci_low", "top1_ci_high"),
     "same_network_as",
 )
+HEIGHT = 5.8  # inches
 MARK = 8.0  # diameter of a point, points
+LEGEND_FROM = 7.0
+"""Width in inches below which the names at the points have to do without a legend of families."""
 
 
 def pareto_front(cost: pd.Series, accuracy: pd.Series) -> pd.Index:
@@ -29,7 +30,7 @@ def pareto_front(cost: pd.Series, accuracy: pd.Series) -> pd.Index:
     return order.index[order["accuracy"] > best_before]
 
 
-def draw(table: pd.DataFrame, cost: str, label: str, out: str | Path) -> None:
+def draw(table: pd.DataFrame, cost: str, label: str, sheet: Sheet) -> None:
     """Draw `top1_mean` of `table` against its column `cost` (log scale, named `label`).
 
     Networks that several variants share are drawn once; rows without a cost are left out, and the
@@ -39,7 +40,7 @@ def draw(table: pd.DataFrame, cost: str, label: str, out: str | Path) -> None:
     shown = distinct[distinct[cost] > 0].reset_index(drop=True)
     styles = style.family_styles(table["family"])
     missing = len(distinct) - len(shown)
-    with style.drawing(out, 9, 5.6) as figure:
+    with drawing(sheet, HEIGHT) as figure:
         axes = figure.add_subplot()
         for family, rows in shown.groupby("family"):
             colour, marker = styles[str(family)]
@@ -49,27 +50,29 @@ def draw(table: pd.DataFrame, cost: str, label: str, out: str | Path) -> None:
                 color=colour, linewidth=1.2, alpha=0.6,
             )  # fmt: skip
             axes.scatter(rows[cost], rows["top1_mean"], s=MARK**2, color=colour, marker=marker)
-        front = _front(axes, shown, cost)
+        _front(axes, shown, cost, sheet.say("front"))
         style.log_x(axes)
         axes.margins(x=0.1, y=0.08)
-        axes.set_xlabel(label + (f"; {missing} not measured" if missing else ""))
-        axes.set_ylabel("Top-1 accuracy on the test split (%)")
-        style.family_legend(figure, styles, front)
+        axes.set_xlabel(sheet.say("not_measured", label=label, count=missing) if missing else label)
+        axes.set_ylabel(sheet.say("test_accuracy"))
+        if sheet.width >= LEGEND_FROM:
+            style.family_legend(figure, styles)
         if len(shown):
             points = shown[[cost, "top1_mean"]].to_numpy()
             figure.draw_without_rendering()
             labels.annotate(axes, list(shown["display"]), points, _obstacles(axes, shown, cost))
 
 
-def _front(axes: Axes, shown: pd.DataFrame, cost: str) -> list[Line2D]:
+def _front(axes: Axes, shown: pd.DataFrame, cost: str, label: str) -> None:
     """Draw the best mean accuracy that each cost can buy, as the steps that it is."""
     front = shown.loc[pareto_front(shown[cost], shown["top1_mean"])]
-    if len(front) < 2:
-        return []
-    return axes.plot(
-        front[cost], front["top1_mean"], color=style.MUTED, linestyle=(0, (4, 3)), linewidth=1,
-        zorder=0, drawstyle="steps-post", label="Pareto front of the means",
-    )  # fmt: skip
+    if len(front) > 1:
+        axes.plot(
+            front[cost], front["top1_mean"], color=style.MUTED, linestyle=(0, (4, 3)), linewidth=1,
+            zorder=0, drawstyle="steps-post", label=label,
+        )  # fmt: skip
+        # Above the axes, where it covers nothing.
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0)
 
 
 def _obstacles(axes: Axes, shown: pd.DataFrame, cost: str) -> list[Bbox]:

@@ -1,34 +1,29 @@
-"""What all figures share: fonts, colours, sizes, and how they are written."""
+"""What all figures share: colours, markers and sizes of type."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
-import matplotlib.style
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from bakeoff.files import atomic_path
-
-PNG_DPI = 200
 INK = "#2b2b2b"
-MUTED = "#8a8a8a"
-FAINT = "#d9d9d9"
+MUTED = "#6e6e6e"
+FAINT = "#b5b5b5"
 ACCENT = "#0072b2"
 AGAINST = "#d55e00"
 
+SMALL = 11
+"""The smallest type, in points; a figure is shown about as large as it is drawn."""
+
 STYLE: Mapping[str, object] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same
-    "font.size": 10,
+    "font.size": 12,
     "text.color": INK,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
-    "axes.titlesize": 11,
+    "axes.titlesize": 12,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -41,10 +36,13 @@ STYLE: Mapping[str, object] = {
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    "legend.fontsize": SMALL,
     "legend.handletextpad": 0.4,
-    "lines.linewidth": 1.6,
+    "legend.columnspacing": 1.2,
+    "lines.linewidth": 1.8,
     "figure.facecolor": "white",
     "svg.fonttype": "path",  # glyphs go into the file: no font is needed to show it
     "svg.hashsalt": "bakeoff",
@@ -59,41 +57,24 @@ FAMILY_STYLES = (
 )
 
 
-@contextmanager
-def drawing(out: str | Path, width: float, height: float) -> Iterator[Figure]:
-    """Yield an empty figure of `width` x `height` inches; write it to `out` as PNG and SVG after.
-
-    Both files are replaced whole and carry no date, so that the same figure is the same file.
-    """
-    with matplotlib.style.context(["default", dict(STYLE)]):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure
-        for suffix, options in (
-            (".png", {"dpi": PNG_DPI, "metadata": {"Software": None}}),
-            (".svg", {"metadata": {"Date": None}}),
-        ):
-            with atomic_path(Path(out).with_suffix(suffix)) as temporary:
-                figure.savefig(temporary, **options)
-
-
 def family_styles(families: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Return colour and marker of each family; in alphabetical order, so all figures agree."""
     names = sorted(set(families))
     return {name: FAMILY_STYLES[i % len(FAMILY_STYLES)] for i, name in enumerate(names)}
 
 
-def family_legend(
-    figure: Figure, styles: Mapping[str, tuple[str, str]], lines: Sequence[Line2D] = ()
-) -> None:
-    """Explain colours and markers, if there are several families, and `lines` below the figure."""
+def family_legend(figure: Figure, styles: Mapping[str, tuple[str, str]]) -> None:
+    """Explain colours and markers below the figure, if there are several families."""
+    if len(styles) < 2:
+        return
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="", label=name)
         for name, (colour, marker) in styles.items()
-        if len(styles) > 1
     ]
-    if handles := [*handles, *lines]:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(handles)))
+    entry = SMALL * (0.62 * max(map(len, styles)) + 4)  # width in points
+    columns = max(1, int(72 * figure.get_figwidth() / entry))
+    rows = -(-len(handles) // columns)
+    figure.legend(handles=handles, loc="outside lower center", ncols=-(-len(handles) // rows))
 
 
 def log_x(axes: Axes) -> None:
@@ -102,11 +83,3 @@ def log_x(axes: Axes) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-
-
-def count_seeds(counts: Iterable[int]) -> str:
-    """Return "1 seed", "3 seeds" or "3 to 10 seeds"."""
-    low, high = min(counts := list(counts)), max(counts)
-    if low != high:
-        return f"{low} to {high} seeds"
-    return f"{low} seed" if low == 1 else f"{low} seeds"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import PowerNorm
 from numpy.typing import NDArray
 
@@ -12,8 +13,10 @@ from bakeoff.analysis.networks import read_superclasses
 from bakeoff.analysis.runs import Run, load_runs
 from bakeoff.analysis.tables import format_number, read_table
 from bakeoff.errors import UserError
-from bakeoff.figures import style
+from bakeoff.figures.sheet import Sheet, drawing
 from bakeoff.files import read_json
+
+HEIGHT = 7.4  # inches
 
 
 def superclass_confusion(runs: list[Run], superclass_of: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -34,7 +37,7 @@ def superclass_confusion(runs: list[Run], superclass_of: NDArray[np.int64]) -> N
 
 
 def plot(
-    models: str | Path, runs: str | Path, runs_dir: str | Path, meta: str | Path, out: str | Path
+    models: str | Path, runs: str | Path, runs_dir: str | Path, meta: str | Path, sheet: Sheet
 ) -> None:
     """Draw the confusion of the first variant of models.csv, over all its runs in runs.csv.
 
@@ -51,27 +54,28 @@ def plot(
             f"{meta} names {len(names)} superclasses, but its classes are in {len(share)}. Run the "
             "rule 'prepare' again."
         )
-    with style.drawing(out, 8.2, 7.2) as figure:
+    numbers = range(1, len(names) + 1)
+    # Rows are named and numbered, so that columns can do with the number.
+    rows = [f"{str(name).replace('_', ' ')}  {i}" for name, i in zip(names, numbers, strict=True)]
+    with drawing(sheet, HEIGHT) as figure:
         axes = figure.add_subplot()
         image = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
-        readable = [str(name).replace("_", " ") for name in names]
-        axes.set_xticks(
-            range(len(names)), readable, rotation=45, ha="right", rotation_mode="anchor"
-        )
-        axes.set_yticks(range(len(names)), readable)
-        axes.tick_params(length=0, labelsize=9)
+        axes.set_xticks(range(len(names)), [str(i) for i in numbers])
+        axes.set_yticks(range(len(names)), rows)
+        axes.tick_params(length=0)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-        axes.set_xlabel("Predicted superclass")
-        axes.set_ylabel("True superclass")
-        axes.set_title(_title(best["display"], best["superclass_top1_mean"], int(best["seeds"])))
-        bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02, ticks=(0, 1, 5, 20, 50, 100))
-        bar.set_label("Share of the true superclass (%), square-root scale")
+        axes.set_xlabel(sheet.say("predicted_superclass"))
+        axes.set_ylabel(sheet.say("true_superclass"))
+        axes.set_title(_title(best, sheet))
+        bar = figure.colorbar(image, ax=axes, shrink=0.7, pad=0.02, ticks=(0, 1, 5, 20, 50, 100))
+        bar.set_label(sheet.say("share"))
         bar.outline.set_visible(False)
 
 
-def _title(name: str, accuracy: float, seeds: int) -> str:
-    if np.isnan(accuracy):
-        return f"{name} ({style.count_seeds([seeds])})"
-    right = format_number(accuracy, ".1f")
-    return f"{name}: {right} % in the right superclass ({style.count_seeds([seeds])})"
+def _title(best: pd.Series, sheet: Sheet) -> str:
+    name, seeds = best["display"], sheet.say_seeds([best["seeds"]])
+    if np.isnan(best["superclass_top1_mean"]):
+        return f"{name} ({seeds})"
+    share = format_number(best["superclass_top1_mean"], ".1f")
+    return sheet.say("right_superclass", name=name, share=share, seeds=seeds)

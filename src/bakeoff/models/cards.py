@@ -1,4 +1,4 @@
-"""Model cards, written from the networks themselves so that no figure in them can be out of date.
+"""Model cards, written from the networks themselves, so that nobody types a figure in them.
 
 One Markdown file for each variant and one table of all. Parameters, MACs and feature maps are
 measured by building each network; what the papers state comes from `published` of the variant.
@@ -19,9 +19,10 @@ from bakeoff.files import write_text_if_changed
 from bakeoff.models.describe import Description, describe_one
 from bakeoff.models.factory import build_architecture
 from bakeoff.models.policy import PAPER_SIZE, input_policy
+from bakeoff.models.registry import BUILDER_MODULES
 
 Entry = Mapping[str, Any]
-GENERATED = "<!-- Generated from the code by bakeoff.models.cards; edits are lost. -->"
+GENERATED = "<!-- Generated from the code by `snakemake model_cards`; edits are lost. -->"
 IMAGENET_CLASSES = 1000
 
 
@@ -31,8 +32,8 @@ class FeatureMaps:
 
     sizes: tuple[tuple[int, int], ...]
     """Heights and widths that occur, in order, down to the last map."""
-    channels: int
-    """Of the last map."""
+    channels: int | None
+    """Of the last map; None for a network without `forward_features`."""
 
 
 @dataclass(frozen=True)
@@ -45,35 +46,33 @@ class Card:
     trained: Description
     """As the study trains it."""
     imagenet: Description
-    """With the stem of its paper, 1000 classes and images of 224 pixels."""
+    """With the stem of its paper, 1000 classes and images of 224 pixels, if it can be built so."""
     paper: Description | None
     """At the classes and image size of the published figures; None where there are none."""
     maps: FeatureMaps
 
 
 def write_cards(
-    variants: Mapping[str, Entry],
-    out_dir: str | Path,
-    table_path: str | Path,
-    num_classes: int = 100,
-    image_size: int = 32,
+    variants: Mapping[str, Entry], out: str | Path, num_classes: int = 100, image_size: int = 32
 ) -> None:
-    """Write `{out_dir}/{variant}.md` for each variant, and the table of all to `table_path`.
+    """Write `{out}/models/{variant}.md` for each variant, and the table of all to `{out}/models.md`.
 
     Args:
         variants: entries of `config/models.yaml`.
-        out_dir: folder of the cards.
-        table_path: Markdown file of the table.
+        out: folder of the documentation.
         num_classes: of the study's data set.
         image_size: height and width of its images, in pixels.
 
     Raises:
         UserError: a variant's network cannot be built.
     """
-    cards = [measure(name, entry, num_classes, image_size) for name, entry in variants.items()]
+    ordered = sorted(variants.items(), key=lambda item: (item[1]["family"], item[0]))
+    cards = [measure(name, entry, num_classes, image_size) for name, entry in ordered]
     for card in cards:
-        write_text_if_changed(Path(out_dir) / f"{card.name}.md", _card(card, num_classes))
-    write_text_if_changed(table_path, _table(cards, num_classes))
+        write_text_if_changed(
+            Path(out) / "models" / f"{card.name}.md", card_text(card, num_classes)
+        )
+    write_text_if_changed(Path(out) / "models.md", table_text(cards, num_classes))
 
 
 def measure(name: str, entry: Entry, num_classes: int, image_size: int) -> Card:
@@ -84,7 +83,8 @@ def measure(name: str, entry: Entry, num_classes: int, image_size: int) -> Card:
         entry=entry,
         input_size=input_policy(entry, image_size).input_size,
         trained=_described(name, entry, num_classes, image_size),
-        imagenet=_described(name, *_as_published(entry, IMAGENET_CLASSES, PAPER_SIZE)),
+        # A network of the user's own may well be for small images only.
+        imagenet=describe_one(*_as_published(entry, IMAGENET_CLASSES, PAPER_SIZE)),
         paper=(
             _described(name, *_as_published(entry, published["classes"], published["image_size"]))
             if published
@@ -95,20 +95,35 @@ def measure(name: str, entry: Entry, num_classes: int, image_size: int) -> Card:
 
 
 def feature_maps(model_spec: Entry, num_classes: int, image_size: int) -> FeatureMaps:
-    """Return the feature maps of a model that has timm's `forward_features`."""
+    """Return the feature maps of a model, as far as its convolutions and `forward_features` show them."""
     size = input_policy(model_spec, image_size).input_size
+    try:
+        return _feature_maps_on("meta", model_spec, num_classes, image_size, size)
+    except (RuntimeError, UserError):
+        # A network may need values (`.item()`), which the meta device does not have.
+        return _feature_maps_on("cpu", model_spec, num_classes, image_size, size)
+
+
+def _feature_maps_on(
+    device: str, model_spec: Entry, num_classes: int, image_size: int, size: int
+) -> FeatureMaps:
     seen: list[tuple[int, int]] = []
 
     def note(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
         seen.append((output.shape[-2], output.shape[-1]))
 
-    with torch.device("meta"), torch.no_grad():
+    with torch.device(device), torch.no_grad():
         model: Any = build_architecture(model_spec, num_classes, image_size).eval()
         # Convolutions keep (N, C, H, W) even where a network works on channels last in between.
         for module in model.modules():
             if isinstance(module, nn.Conv2d):
                 module.register_forward_hook(note)
-        last: Tensor = model.forward_features(torch.zeros(1, 3, size, size))
+        images = torch.zeros(1, 3, size, size)
+        if not hasattr(model, "forward_features"):
+            model(images)
+            # Single pixels are the pooled maps of channel attention rather than a stage.
+            return FeatureMaps(tuple(pair for pair in dict.fromkeys(seen) if pair > (1, 1)), None)
+        last: Tensor = model.forward_features(images)
     if last.ndim == 3:  # (N, tokens, C)
         return FeatureMaps(tuple(dict.fromkeys(seen)), last.shape[-1])
     end = (last.shape[-2], last.shape[-1])
@@ -130,7 +145,8 @@ def _described(name: str, entry: Entry, classes: int, size: int) -> Description:
     return description
 
 
-def _table(cards: Sequence[Card], num_classes: int) -> str:
+def table_text(cards: Sequence[Card], num_classes: int) -> str:
+    """Return the Markdown of the table of all models."""
     header = (
         "variant",
         "family",
@@ -143,7 +159,7 @@ def _table(cards: Sequence[Card], num_classes: int) -> str:
     )
     rows = [
         (
-            f"`{card.name}`",
+            f"[`{card.name}`](models/{card.name}.md)",
             str(card.entry["family"]),
             _count(card.trained.params),
             _macs(card.trained.macs),
@@ -170,11 +186,13 @@ def _table(cards: Sequence[Card], num_classes: int) -> str:
     )
 
 
-def _card(card: Card, num_classes: int) -> str:
+def card_text(card: Card, num_classes: int) -> str:
+    """Return the Markdown of one card."""
     entry = card.entry
     facts = [
         ("Family", entry["family"]),
         ("Paper", entry.get("paper", "none")),
+        ("Code", _code(entry)),
         ("Builder", f"`{entry['builder']}` with {_arguments(entry)}"),
         ("Input", f"{card.input_size} px (`{entry.get('input_policy', 'native32')}`)"),
         (f"Parameters at {num_classes} classes", _count(card.trained.params)),
@@ -211,16 +229,25 @@ def _arguments(entry: Entry) -> str:
     return ", ".join(f"`{key}: {value}`" for key, value in args.items()) or "no arguments"
 
 
+def _code(entry: Entry) -> str:
+    builder = entry["builder"]
+    if builder == "timm":
+        return f"timm's `{entry['args']['name']}`, through `src/bakeoff/models/timm_models.py`"
+    module = BUILDER_MODULES.get(builder)
+    return f"`src/bakeoff/models/{module}.py`" if module else f"`{builder.rpartition(':')[0]}`"
+
+
 def _count(number: int | None) -> str:
-    return f"{number:,}" if number is not None else ""
+    return f"{number:,}" if number is not None else "none"
 
 
 def _macs(number: int | None) -> str:
-    return f"{number / 1e6:,.1f} M" if number is not None else ""
+    return f"{number / 1e6:,.1f} M" if number is not None else "none"
 
 
 def _maps(maps: FeatureMaps) -> str:
-    return f"{' → '.join(str(height) for height, _ in maps.sizes)} ({maps.channels} channels)"
+    heights = " → ".join(str(height) for height, _ in maps.sizes) or "none"
+    return heights if maps.channels is None else f"{heights} ({maps.channels} channels)"
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -21,6 +21,9 @@ from typing import Any
 from bakeoff.errors import UserError
 from bakeoff.files import file_digest, read_json
 
+# Set by the format; what is longer is no header.
+HEADER_LIMIT = 100_000_000
+
 
 @dataclass(frozen=True)
 class Source:
@@ -47,9 +50,7 @@ class Source:
                 "pretrained is true, but weights names neither hub (a repository on the Hugging "
                 "Face hub) nor file (a file of your own)."
             )
-        return cls(
-            hub, file or "model.safetensors", weights.get("revision"), weights.get("sha256")
-        )
+        return cls(hub, file or "model.safetensors", weights.get("revision"), weights.get("sha256"))
 
     @property
     def name(self) -> str:
@@ -155,8 +156,8 @@ def check_lock(source: Source, path: Path, lock: Lock | None) -> None:
 def check_whole(path: Path) -> None:
     """Raise UserError if `path` is no safetensors file or not a whole one; other kinds pass.
 
-    The format: eight bytes with the length of the header, the header as JSON with the place of each
-    tensor, and the tensors without gaps (https://github.com/huggingface/safetensors, "Format").
+    The format (https://github.com/huggingface/safetensors, "Format"): eight bytes with the length
+    of the header, the header as JSON with the place of each tensor, and the tensors without gaps.
     """
     if path.suffix != ".safetensors":
         return
@@ -165,16 +166,17 @@ def check_whole(path: Path) -> None:
     try:
         with path.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
-            # A damaged length must not make us read gigabytes.
-            header = json.loads(stream.read(length)) if length <= size else {}
-        places = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
-        expected = 8 + length + max(places, default=0)
+            if length > HEADER_LIMIT:
+                raise ValueError
+            header = json.loads(stream.read(length)) if 8 + length <= size else {}
+        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
+        expected = 8 + length + max(ends, default=0)
     except (struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError):
         raise UserError(f"The weights {path} are no safetensors file; {again}.") from None
     if size != expected:
         word = "incomplete" if size < expected else "damaged"
         raise UserError(
-            f"The weights {path} are {word}: {size} bytes, {expected} are expected; {again}."
+            f"The weights {path} are {word}: {size} bytes where {expected} are expected; {again}."
         )
 
 

@@ -57,7 +57,7 @@ def write_schedule(
         Column("start_hours", "Start (h)", ".2f"),
         Column("end_hours", "End (h)", ".2f"),
         Column("hours", "Hours", ".2f"),
-        Column("energy_kwh", "Energy (kWh)", ".2f"),
+        Column("energy_kwh", "Energy (kWh)", ".2g"),
         *([Column("cost", f"Cost ({price.currency})", ".2f")] if gpu else []),
         Column("basis", "Predicted from"),
     ]

@@ -6,6 +6,7 @@ runs do not make it old. Without one, or for runs that it does not have, a quick
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,13 @@ from bakeoff.planning.prediction import Predictor
 from bakeoff.planning.schedule import Job, list_schedule, makespan, priorities
 from bakeoff.planning.work import all_runs, run_name, works
 
+# Of a time limit, over the prediction.
+MARGIN = 3
+SPARE_MINUTES = 15
+# On a Slurm cluster a job starts about 12 s later than a run that shares the job of the one before it (measured:
+# docs/planning.md). That is less than a fiftieth of a run that takes longer than this.
+WORTH_GROUPING_SECONDS = 600
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -29,6 +37,16 @@ class Assignment:
     seconds: float
     """Predicted, on that many GPUs."""
     priority: int
+
+    @property
+    def minutes_allowed(self) -> int:
+        """The time limit that a cluster is told: far above the prediction, because it kills what exceeds it."""
+        return math.ceil(MARGIN * self.seconds / 60) + SPARE_MINUTES
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it saves time to let the run share a cluster's job with others, one after another."""
+        return self.gpus == 1 and self.seconds < WORTH_GROUPING_SECONDS
 
 
 def plan_key(spec: Mapping[str, Any], devices: Fleet) -> str:
@@ -54,6 +72,19 @@ def assigned(jobs: Sequence[Job]) -> dict[str, Assignment]:
     }
 
 
+def assigned_to(variant: str, seed: int, given: Mapping[str, Assignment]) -> Assignment:
+    """Return what a run is given; for a seed that the study has not, what the variant's other runs are given."""
+    of_variant = (each for run, each in given.items() if run.startswith(f"{variant}/"))
+    return given.get(run_name(variant, seed)) or next(of_variant, Assignment(1, 0.0, 0))
+
+
+def allocated_gpus(environment: Mapping[str, str]) -> int | None:
+    """Return how many GPUs a job of Slurm has been given, or None outside of one."""
+    if "SLURM_JOB_ID" not in environment:
+        return None
+    return len([gpu for gpu in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu])
+
+
 def forecast(
     spec: Mapping[str, Any],
     root: Path,
@@ -70,9 +101,9 @@ def forecast(
     for variant, seeds in runs.items():
         for seed in seeds:
             run = run_name(variant, seed)
-            gpus = min(given[run].gpus, devices.count)
+            gpus = min(assigned_to(variant, seed, given).gpus, devices.count)
             jobs.append(Job(run, variant, seed, gpus, predictor.seconds(work[variant], gpus)))
-    jobs.sort(key=lambda job: -given[job.run].priority)
+    jobs.sort(key=lambda job: -assigned_to(job.variant, job.seed, given).priority)
     seconds = makespan(list_schedule(jobs, devices.count))
     number = "1 run" if len(jobs) == 1 else f"{len(jobs)} runs"
     return f"About {duration(seconds)} for {number} on {devices} (predicted from {_basis(predictor, len(finished))})."

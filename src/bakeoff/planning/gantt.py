@@ -9,16 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from bakeoff.figures import style
+from bakeoff.figures.sheet import Sheet, drawing
 from bakeoff.planning.follow import duration
 from bakeoff.planning.machine import Fleet, devices_in_words
 from bakeoff.planning.schedule import Placed, blocks
 from bakeoff.planning.summary import HOUR, Summary
 
-WIDTH = 11.0  # inches
+WIDTH = 12.0  # inches
 ROW = 0.42
 BAR = 0.84  # height of a bar, in rows
-CHARACTER = 0.062  # width of a character of a label, in inches
-LABEL_SIZE = 7
+CHARACTER = 0.075  # width of a character of a label, in inches
+LABEL_SIZE = 9
+EDGE = 0.8  # points
+BARS_WITH_EDGES = 40  # on a device
 
 
 def draw(
@@ -30,10 +33,14 @@ def draw(
 ) -> None:
     """Draw a row for each device and a bar for each run, coloured by family, to `out` as PNG and SVG."""
     styles = style.family_styles(families[each.job.variant] for each in placed)
-    with style.drawing(out, WIDTH, 1.6 + ROW * devices.count) as figure:
+    # White edges part the bars, but must not hide what thousands of thin ones show.
+    edge = EDGE * min(1.0, BARS_WITH_EDGES * devices.count / max(1, len(placed)))
+    sheet = Sheet((out.with_suffix(".png"), out.with_suffix(".svg")), WIDTH)
+    with drawing(sheet, 1.9 + ROW * devices.count) as figure:
         axes = figure.add_subplot()
         for family, (colour, _) in styles.items():
-            _bars(axes, [each for each in placed if families[each.job.variant] == family], colour)
+            mine = [each for each in placed if families[each.job.variant] == family]
+            _bars(axes, mine, colour, edge)
         for each in placed:
             _label(axes, each, summary.hours)
         if placed:
@@ -53,7 +60,7 @@ def draw(
             figure.legend(handles=patches, loc="outside lower center", ncols=min(6, len(patches)))
 
 
-def _bars(axes: Axes, placed: Sequence[Placed], colour: str) -> None:
+def _bars(axes: Axes, placed: Sequence[Placed], colour: str, edge: float) -> None:
     rows: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for each in placed:
         for block in blocks(each.devices):
@@ -61,7 +68,7 @@ def _bars(axes: Axes, placed: Sequence[Placed], colour: str) -> None:
             rows.setdefault(block, []).append(bar)
     for (first, number), bars in rows.items():
         extent = (first - BAR / 2, number - 1 + BAR)
-        axes.broken_barh(bars, extent, facecolor=colour, edgecolor="white", linewidth=0.6)
+        axes.broken_barh(bars, extent, facecolor=colour, edgecolor="white", linewidth=edge)
 
 
 def _label(axes: Axes, each: Placed, hours: float) -> None:

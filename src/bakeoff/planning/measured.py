@@ -11,7 +11,8 @@ from typing import Any
 from bakeoff.files import read_json
 from bakeoff.planning.machine import Kind
 from bakeoff.planning.prediction import Predictor
-from bakeoff.planning.work import Work
+from bakeoff.planning.work import Work, run_name
+from bakeoff.staleness.state import State
 
 
 @dataclass(frozen=True)
@@ -35,22 +36,22 @@ def read_finished(root: Path, runs: Mapping[str, Sequence[int]]) -> list[Finishe
     found = []
     for variant, seeds in runs.items():
         for seed in seeds:
-            metrics = _read(_folder(root, variant, seed) / "metrics.json")
+            metrics = _read(root / "runs" / run_name(variant, seed) / "metrics.json")
             if metrics is not None:
                 found.append(_finished(variant, seed, metrics))
     return found
 
 
 def pending_runs(root: Path, runs: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
-    """Return those of `runs` that are still to be trained: not finished, or not as they are configured now."""
-    data = _read(root / "data" / "meta.json")
-    pending = {}
-    for variant, seeds in runs.items():
-        spec = _read(root / "specs" / "runs" / f"{variant}.json")
-        missing = [seed for seed in seeds if not _current(_folder(root, variant, seed), spec, data)]
-        if missing:
-            pending[variant] = missing
-    return pending
+    """Return those of `runs` that are still to be trained: not finished, or stale by the specs below `root`."""
+    names = ["data", *(f"runs/{variant}" for variant in runs)]
+    specs = {name: read_json(root / "specs" / f"{name}.json") for name in names}
+    state = State(root, specs, {})
+    stale = {
+        variant: [seed for seed in seeds if state.reasons(f"runs/{run_name(variant, seed)}")]
+        for variant, seeds in runs.items()
+    }
+    return {variant: seeds for variant, seeds in stale.items() if seeds}
 
 
 def corrected(
@@ -73,10 +74,6 @@ def corrected(
     return replace(predictor, factors=factors, general_factor=general)
 
 
-def _folder(root: Path, variant: str, seed: int) -> Path:
-    return root / "runs" / variant / f"seed{seed}"
-
-
 def _finished(variant: str, seed: int, metrics: Mapping[str, Any]) -> Finished:
     return Finished(
         variant=variant,
@@ -90,17 +87,8 @@ def _finished(variant: str, seed: int, metrics: Mapping[str, Any]) -> Finished:
     )
 
 
-def _current(folder: Path, spec: Any, data: Any) -> bool:
-    """Return whether the run in `folder` was made from `spec` and from the data that are there now."""
-    if not (folder / "metrics.json").is_file():
-        return False
-    origin = _read(folder / "provenance.json") or {}
-    same_data = data is None or origin.get("data_checksum") == data["checksum"]
-    return origin.get("configuration") == spec and same_data
-
-
 def _read(path: Path) -> Any:
-    """Return a JSON file's content, or None where it is missing or damaged: then the run is simply made again."""
+    """Return a JSON file's content, or None where it is missing or damaged."""
     try:
         return read_json(path)
     except (OSError, ValueError):

@@ -96,7 +96,7 @@ def summarise(
         finished=finished,
         hours=length / HOUR,
         lower_bound_hours=bound / HOUR,
-        gap_pct=100 * (length / bound - 1) if bound else 0.0,
+        gap_pct=max(0.0, 100 * (length / bound - 1)) if bound else 0.0,
         sequence_hours=in_sequence(wanted, predictor, devices.count) / HOUR,
         first_come_hours=first_come(wanted, predictor, devices.count) / HOUR,
         device_hours=used,
@@ -176,7 +176,12 @@ def in_words(summary: Summary) -> str:
 
 def _costs_in_words(summary: Summary) -> str:
     unit = "GPU-hours" if summary.kind == "gpu" else "core-hours"
-    parts = [f"{summary.device_hours:.1f} {unit}", f"about {summary.energy_kwh:.1f} kWh"]
+    parts = [f"{summary.device_hours:.1f} {unit}", f"about {_short(summary.energy_kwh)} kWh"]
     if summary.cost is not None:
         parts.append(f"{summary.cost:.0f} {summary.currency}")
     return ", ".join(parts) + "."
+
+
+def _short(number: float) -> str:
+    """Return two significant digits, and all digits before the point."""
+    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bakeoff.slides import findings, records, rows, theme
-from bakeoff.slides.canvas import Deck, Page, Paragraph, Style
-from bakeoff.slides.grid import Grid, Sheet
-from bakeoff.slides.parts import Leftover, say, sheets
+from bakeoff.slides.canvas import Deck, Paragraph, Style
+from bakeoff.slides.grid import Grid
+from bakeoff.slides.parts import Leftover, figure, say, sheets
 from bakeoff.slides.results import Results
 from bakeoff.slides.values import Text
 from bakeoff.slides.words import Words
+
+SIZES = theme.BODY_SIZES[2:]
+GAP = 18.0
+"""Between a table and the sentences below it."""
 
 
 def leftovers(deck: Deck, words: Words, tables: Iterable[Leftover]) -> None:
@@ -53,9 +57,9 @@ def confusion(deck: Deck, results: Results, words: Words) -> None:
     page = deck.topic(
         words.say("backup.confusion.kicker"), words.say("backup.confusion.title", best=best)
     )
-    figure, side = page.body.columns(2.2, 1, gap=32)
+    left, side = page.body.columns(2.4, 1, gap=32)
     alt = words.say("backup.confusion.alt", best=best)
-    page.picture(figure, results.figure("superclass_confusion"), alt)
+    figure(page, left, "superclass_confusion", alt, results, words)
     count = results.data.count("superclasses")
     text = words.say("backup.confusion.text", superclasses=count)
     page.write(side, [text], theme.BODY_SIZES[2:], anchor="middle")
@@ -85,22 +89,17 @@ def _tables(
 ) -> None:
     """Show a table on as many slides as it needs, with sentences below it on the last."""
     kicker = words.say(f"backup.{section}.kicker")
+    paragraphs = [Paragraph(text, Style(bullet=True, gap=0.4)) for text in below]
     page = deck.topic(kicker, title)
-    first, *others = sheets(page, grid)
+    reserve = page.height(page.body, paragraphs, SIZES) + GAP if paragraphs else 0
+    first, *others = sheets(page, grid, reserve)
     page.table(page.body, first, "Table")
     for sheet in others:
         say(page, words, words.say(f"backup.{section}.notes"))
         page = deck.topic(kicker, (*title, *words.say("common.continued")))
         page.table(page.body, sheet, "Table")
-    _sentences(page, [first, *others][-1], below)
-    say(page, words, words.say(f"backup.{section}.notes"))
-
-
-def _sentences(page: Page, sheet: Sheet, texts: Iterable[Text]) -> None:
-    """Write sentences below a table, as many as there is room for."""
-    paragraphs = [Paragraph(text, Style(bullet=True, gap=0.4)) for text in texts]
-    _, rest = page.body.top_part(sum(sheet.heights), gap=18)
-    while paragraphs and not page.fits(rest, paragraphs, theme.BODY_SIZES[2:]):
-        paragraphs.pop()
     if paragraphs:
-        page.write(rest, paragraphs, theme.BODY_SIZES[2:])
+        last = [first, *others][-1]
+        _, rest = page.body.top_part(sum(last.heights), gap=GAP)
+        page.write(rest, paragraphs, SIZES)
+    say(page, words, words.say(f"backup.{section}.notes"))

@@ -12,7 +12,6 @@ from pptx.dml.color import RGBColor
 from pptx.enum.shapes import MSO_SHAPE
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml.ns import qn
-from pptx.parts.image import Image
 from pptx.util import Pt
 
 from bakeoff.errors import UserError
@@ -75,6 +74,12 @@ class Page:
         """Tell whether paragraphs fit into `box` in one of `sizes`."""
         return _fitting(_paragraphs(paragraphs), box, sizes) is not None
 
+    def height(
+        self, box: Box, paragraphs: Sequence[Paragraph | Text], sizes: Sequence[float]
+    ) -> float:
+        """Return how high paragraphs are in `box`, in the largest of `sizes` in which they fit."""
+        return _fit(_paragraphs(paragraphs), box, sizes, self.number)[1]
+
     def write_alike(
         self,
         boxes: Sequence[Box],
@@ -113,7 +118,7 @@ class Page:
 
     def picture(self, box: Box, path: Path, alt: Text) -> Box:
         """Put the picture at `path` into `box`, undistorted and centred; return where it stands."""
-        picture = self.slide.shapes.add_picture(str(_existing(path)), 0, 0)
+        picture = self.slide.shapes.add_picture(str(path), 0, 0)
         place = box.fitted(picture.width / picture.height)
         picture.left, picture.top, picture.width, picture.height = _emu(place)
         properties = picture._element.nvPicPr.cNvPr
@@ -121,11 +126,6 @@ class Page:
         properties.set("name", path.stem)
         self._keep("alt text", alt)
         return place
-
-    def shape_of(self, path: Path) -> float:
-        """Return width / height of the picture at `path`."""
-        wide, high = Image.from_file(str(_existing(path))).size
-        return float(wide / high)
 
     def block(self, box: Box, colour: str, name: str = "Block") -> None:
         """Fill `box` with one colour."""
@@ -226,11 +226,12 @@ class Page:
 
 @dataclass
 class Deck:
-    """The presentation under way."""
+    """The presentation under way; its pictures are kept in the folder `assets`."""
 
     presentation: Any
     locale: str
     footer: Text
+    assets: Path
     pages: list[Page] = field(default_factory=list)
 
     def page(self) -> Page:
@@ -248,7 +249,7 @@ class Deck:
         return page
 
 
-def new_deck(language: str, footer: Text) -> Deck:
+def new_deck(language: str, footer: Text, assets: Path) -> Deck:
     """Return an empty 16:9 deck; `footer` stands on every slide but the first."""
     presentation = Presentation()
     presentation.slide_width, presentation.slide_height = Pt(theme.WIDTH), Pt(theme.HEIGHT)
@@ -265,13 +266,7 @@ def new_deck(language: str, footer: Text) -> Deck:
             holder.left, holder.top, holder.width, holder.height = _emu(theme.BODY)
         else:  # date, footer and number: slides have their own
             holder._element.getparent().remove(holder._element)
-    return Deck(presentation, {"en": "en-US", "zh": "zh-CN"}[language], footer)
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise UserError(f"{path}: this figure is missing; the deck shows it, so make it first.")
-    return path
+    return Deck(presentation, {"en": "en-US", "zh": "zh-CN"}[language], footer, assets)
 
 
 def _paragraphs(items: Sequence[Paragraph | Text]) -> list[Paragraph]:

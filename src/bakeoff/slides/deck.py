@@ -2,68 +2,60 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bakeoff.files import write_json, write_text
-from bakeoff.slides import backup, package, talk
+from bakeoff.slides import backup, package, pictures, talk
 from bakeoff.slides.canvas import Deck, new_deck
 from bakeoff.slides.parts import dataset_name, protocol_name
 from bakeoff.slides.results import Results, load_results
-from bakeoff.slides.words import load_words
+from bakeoff.slides.words import Words, load_words
 
 SLIDES_FILE = "config/slides.yaml"
 
+log = logging.getLogger(__name__)
+
 
 def build_deck(spec: Mapping[str, Any], root: Path, language: str, out: Path) -> None:
-    """Write the deck of the study below `root` to `out`, atomically.
+    """Write the deck of the study below `root` and what belongs to it, each file atomically.
+
+    In the folder `out`: `deck.{language}.pptx`; in its folder `assets`: the pictures on the slides,
+    `{figure}.{language}.png`; `numbers.{language}.json`, which traces each value on the slides to the
+    cell that it comes from (see `values.Value`): `value` stands at `file`, `row` and `column`, or is
+    made of those cells as `how` says, and the slide shows `scale * value`, where a pattern in `file`
+    means the folders listed under `runs`; and `notes.{language}.md`, the notes of the speaker.
 
     `spec` is `{root}/specs/slides.json`; `language` is `en` or `zh`. Equal inputs give equal bytes.
 
-    Raises UserError when a template is wrong, or when a table, figure or record is missing.
+    Raises UserError when a template is wrong, or when a table, run or record is missing.
     """
-    results = load_results(spec, root)
-    deck = _composed(results, spec, language)
-    last = str(results.last_end().content)
-    title = deck.pages[0].slide.shapes.title.text_frame.text
-    package.save(deck.presentation, title, language, last, out)
-
-
-def write_assets(spec: Mapping[str, Any], root: Path, language: str, out: Path) -> None:
-    """Write `numbers.{language}.json` and `notes.{language}.md` into the folder `out`, atomically.
-
-    The first traces each value on the slides to the cell that it comes from (see `values.Value`):
-    `value` stands at `file`, `row` and `column`, or is made of those cells as `how` says, and the
-    slide shows `scale * value`. A pattern in `file` means the folders listed under `runs`. The
-    second holds the notes of the speaker. Raises UserError as `build_deck` does.
-    """
-    results = load_results(spec, root)
-    deck = _composed(results, spec, language)
-    numbers = [
-        {"slide": page.number, "where": where, **value.as_json()}
-        for page in deck.pages
-        for where, value in page.values
-    ]
-    runs = [run.folder for run in results.runs]
-    content = {"language": language, "runs": runs, "numbers": numbers}
-    write_json(out / f"numbers.{language}.json", content)
-    notes = [
-        f"## {page.number}. {page.slide.shapes.title.text_frame.text}\n\n{page.notes}\n"
-        for page in deck.pages
-    ]
-    write_text(out / f"notes.{language}.md", "\n".join(notes))
-
-
-def _composed(results: Results, spec: Mapping[str, Any], language: str) -> Deck:
     words = load_words(spec.get("slides", {}), language, SLIDES_FILE)
+    results = load_results(spec, root)
+    if pictures.language_of(words) != language:
+        log.warning(
+            "This machine has no font for the pictures of the deck in '%s', so they are in English. Install one "
+            "such as Noto Sans CJK SC, delete matplotlib's cache of fonts, and make the deck again.",
+            language,
+        )
+    deck = _composed(results, words, out / "assets")
+    _write_numbers(deck, results, language)
+    _write_notes(deck, language)
+    title = deck.pages[0].slide.shapes.title.text_frame.text
+    last = str(results.last_end().content)
+    package.save(deck.presentation, title, language, last, out / f"deck.{language}.pptx")
+
+
+def _composed(results: Results, words: Words, assets: Path) -> Deck:
     footer = words.say(
         "common.footer",
         study=results.study.value("study.name"),
         dataset=dataset_name(results, words),
         protocol=protocol_name(results, words),
     )
-    deck = new_deck(language, footer)
+    deck = new_deck(words.language, footer, assets)
     talk.title(deck, results, words)
     talk.method(deck, results, words)
     long_tables = [
@@ -85,3 +77,22 @@ def _composed(results: Results, spec: Mapping[str, Any], language: str) -> Deck:
     backup.reproducibility(deck, results, words)
     backup.references(deck, results, words)
     return deck
+
+
+def _write_numbers(deck: Deck, results: Results, language: str) -> None:
+    numbers = [
+        {"slide": page.number, "where": where, **value.as_json()}
+        for page in deck.pages
+        for where, value in page.values
+    ]
+    runs = [run.folder for run in results.runs]
+    content = {"language": language, "runs": runs, "numbers": numbers}
+    write_json(deck.assets / f"numbers.{language}.json", content)
+
+
+def _write_notes(deck: Deck, language: str) -> None:
+    notes = [
+        f"## {page.number}. {page.slide.shapes.title.text_frame.text}\n\n{page.notes}\n"
+        for page in deck.pages
+    ]
+    write_text(deck.assets / f"notes.{language}.md", "\n".join(notes))

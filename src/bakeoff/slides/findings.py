@@ -238,7 +238,7 @@ def most_efficient(results: Results) -> Finding | None:
         "efficiency.ratio",
         {
             "variant": name_of(results, top),
-            "efficiency": models.value(top, "param_efficiency", whole),
+            "efficiency": models.value(top, "param_efficiency", three_digits),
             "accuracy": models.value(top, "top1_mean", percent),
             "params": models.value(top, "params_m", three_digits),
         },

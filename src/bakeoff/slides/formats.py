@@ -54,8 +54,8 @@ def general(number: float) -> str:
 
 
 def p_value(number: float) -> str:
-    """Return a p-value with three decimals, or as a bound below them: `0.012`, `<0.001`."""
-    return "<0.001" if number < 0.001 else f"{number:.3f}"
+    """Return a p-value with three decimals, or as a bound below them: `0.012`, `< 0.001`."""
+    return "<\u00a00.001" if number < 0.001 else f"{number:.3f}"
 
 
 def duration(hours: float) -> tuple[str, float]:

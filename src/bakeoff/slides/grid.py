@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 
 from bakeoff.errors import UserError
 from bakeoff.slides import text as measure
-from bakeoff.slides.theme import TABLE_SIZES
+from bakeoff.slides.theme import TABLE_SIZES, Box
 from bakeoff.slides.values import Text, plain
 
 PAD_X, PAD_Y = 6.0, 3.5
 """Margins of a cell, in points."""
 
-AIRY = 1.5
+AIRY = 2.1
 """How far the rows of a short table may grow."""
+
+EVEN_FROM = 13
+"""Size of type, in points, down to which a table shrinks so that none of its cells has to wrap."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ def lay_out(
     """Cut a table into sheets that fit into `room` (width, height in points).
 
     As few sheets as possible are taken, filled evenly, in the largest of `sizes` at which they
-    suffice. UserError where a table is too wide even in the smallest.
+    suffice; a somewhat smaller one is preferred where it spares all cells to wrap. UserError where a
+    table is too wide even in the smallest.
     """
     smallest = _whole(grid, room[0], sizes[-1])
     if smallest is None or max(smallest.heights[1:], default=0) > room[1] - smallest.heights[0]:
@@ -69,10 +73,53 @@ def lay_out(
             f"{sizes[-1]} points; shorten its headings in config/slides.yaml or the names in it."
         )
     count = len(_cuts(smallest, room[1]))
-    fitting = (sheet for size in sizes if (sheet := _whole(grid, room[0], size)) is not None)
-    sheet = next(sheet for sheet in fitting if len(_cuts(sheet, room[1])) == count)
+    whole = (_whole(grid, room[0], size) for size in sizes)
+    fitting = [s for s in whole if s is not None and len(_cuts(s, room[1])) == count]
+    sheet = next((s for s in fitting if s.size >= EVEN_FROM and not _wraps(s)), fitting[0])
     parts = (_part(sheet, start, stop) for start, stop in _even_cuts(sheet, room[1]))
     return [_airy(part, room[1]) for part in parts]
+
+
+def lay_out_blocks(
+    grids: Sequence[Grid],
+    box: Box,
+    gaps: tuple[float, float],
+    sizes: Sequence[float] = TABLE_SIZES,
+) -> list[tuple[Box, Sheet]]:
+    """Place small tables below each other in two columns, all in the largest of `sizes` that fits.
+
+    `gaps` are the distance of the columns and that of the tables in them. The tables keep their order,
+    and the columns are as even as possible. Returns the place and the sheet of each table; none where
+    they do not fit into `box`.
+    """
+    columns = box.columns(1, 1, gap=gaps[0])
+    for size in sizes:
+        whole = [_whole(grid, columns[0].width, size) for grid in grids]
+        sheets = [sheet for sheet in whole if sheet is not None]
+        if len(sheets) < len(grids):
+            continue
+        splits = [(sheets[:cut], sheets[cut:]) for cut in range(1, len(sheets) + 1)]
+        halves = min(splits, key=lambda parts: max(_stack_height(part, gaps[1]) for part in parts))
+        if max(_stack_height(part, gaps[1]) for part in halves) <= box.height:
+            return [
+                placed
+                for column, part in zip(columns, halves, strict=True)
+                for placed in _stacked(part, column, gaps[1])
+            ]
+    return []
+
+
+def _stack_height(sheets: Sequence[Sheet], gap: float) -> float:
+    return sum(sum(sheet.heights) + gap for sheet in sheets) - gap
+
+
+def _stacked(sheets: Sequence[Sheet], column: Box, gap: float) -> list[tuple[Box, Sheet]]:
+    placed, top = [], column.top
+    for sheet in sheets:
+        high = sum(sheet.heights)
+        placed.append((Box(column.left, top, column.width, high), sheet))
+        top += high + gap
+    return placed
 
 
 def _whole(grid: Grid, room: float, size: float) -> Sheet | None:
@@ -115,6 +162,11 @@ def _height(cells: Sequence[Text], widths: Sequence[float], size: float, bold: b
         for cell, width in zip(cells, widths, strict=True)
     )
     return tallest + 2 * PAD_Y
+
+
+def _wraps(sheet: Sheet) -> bool:
+    """Tell whether a cell below the header takes more than one line."""
+    return max(sheet.heights[1:], default=0) > 2 * sheet.size + 2 * PAD_Y
 
 
 def _cuts(sheet: Sheet, room: float) -> list[tuple[int, int]]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bakeoff.slides import theme
+from bakeoff.slides import pictures, theme
 from bakeoff.slides.canvas import Page, Paragraph, Style
 from bakeoff.slides.grid import Grid, Sheet, lay_out
 from bakeoff.slides.results import Results
+from bakeoff.slides.theme import Box
 from bakeoff.slides.values import Text, Value
 from bakeoff.slides.words import Words
-
-WIDE = 1.8
-"""Width / height from which a figure takes the whole width of a slide."""
 
 
 @dataclass(frozen=True)
@@ -32,29 +30,33 @@ def table(page: Page, grid: Grid, kicker: Text, title: Text) -> Leftover:
     return Leftover(kicker, title, others)
 
 
-def sheets(page: Page, grid: Grid) -> list[Sheet]:
-    """Lay out a table for `page`, and for slides with a longer title if it needs several."""
-    laid = lay_out(grid, (page.body.width, page.body.height))
-    return laid if len(laid) == 1 else lay_out(grid, (theme.BODY.width, theme.BODY.height))
+def sheets(page: Page, grid: Grid, reserve: float = 0) -> list[Sheet]:
+    """Lay out a table for `page`, and for slides with a longer title if it needs several.
+
+    `reserve` is the height in points that is to be left free below it.
+    """
+    laid = lay_out(grid, (page.body.width, page.body.height - reserve))
+    if len(laid) == 1:
+        return laid
+    return lay_out(grid, (theme.BODY.width, theme.BODY.height - reserve))
+
+
+def figure(page: Page, box: Box, name: str, alt: Text, results: Results, words: Words) -> None:
+    """Draw a figure of the study into `box`."""
+    page.picture(box, pictures.draw(name, box, results, words, page.deck.assets), alt)
 
 
 def figure_and_text(
-    page: Page, results: Results, name: str, alt: Text, texts: Sequence[Text]
+    page: Page, name: str, alt: Text, texts: Sequence[Text], results: Results, words: Words
 ) -> None:
-    """Show a figure with statements about it: beside it, or below a figure that is wide and low."""
-    path = results.figure(name)
+    """Show a figure with statements about it beside it."""
     if not texts:
-        page.picture(page.body, path, alt)
+        figure(page, page.body, name, alt, results, words)
         return
+    left, side = page.body.columns(2.15, 1, gap=28)
+    figure(page, left, name, alt, results, words)
     paragraphs = [Paragraph(text, Style(bullet=True, gap=0.7)) for text in texts]
-    if page.shape_of(path) > WIDE:
-        figure, below = page.body.rows(1.6, 1, gap=20)
-        page.picture(figure, path, alt)
-        page.write(below, paragraphs)
-    else:
-        figure, side = page.body.columns(1.9, 1, gap=32)
-        page.picture(figure, path, alt)
-        page.write(side, paragraphs, theme.BODY_SIZES[1:], anchor="middle")
+    page.write(side, paragraphs, theme.BODY_SIZES[1:], anchor="middle")
 
 
 def say(page: Page, words: Words, *texts: Text) -> None:

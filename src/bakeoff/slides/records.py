@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from bakeoff.slides.formats import whole
 from bakeoff.slides.grid import Column, Grid, Line
 from bakeoff.slides.results import METRICS, PROVENANCE, Results
 from bakeoff.slides.tables import Document
-from bakeoff.slides.values import Source, Text, Value, plain
+from bakeoff.slides.values import Source, Text, Value, join, plain
 from bakeoff.slides.words import Words
 
 COMMIT_DIGITS = 12
 CHECKSUM_DIGITS = 16
 
-# The machines of a cluster differ in these, which does not matter for the results.
-MACHINE_NAMES = ("host", "system")
-
 
 def heading(results: Results, words: Words) -> Text:
-    """Say whether all runs come from one commit."""
+    """Say whether all runs come from one commit, and whether it holds all of the code they ran."""
     commits = results.distinct("git.commit")
     source = Source(PROVENANCE, "git.commit", (), "distinct")
     count = Value(whole(len(commits)), len(commits), source)
     key = {0: "no_commit", 1: "one_commit"}.get(len(commits), "several_commits")
-    return words.say(f"backup.reproducibility.title.{key}", runs=results.run_count(), commits=count)
+    title = words.say(
+        f"backup.reproducibility.title.{key}", runs=results.run_count(), commits=count
+    )
+    changed = _changed(results)
+    if not changed.content:
+        return title
+    kind = "all" if changed.content == len(results.runs) else "some"
+    return (*title, *words.say(f"backup.reproducibility.changed.{kind}", count=changed))
 
 
 def grid(results: Results, words: Words) -> Grid:
@@ -43,14 +47,13 @@ def grid(results: Results, words: Words) -> Grid:
 def _contents(results: Results, words: Words) -> Iterator[tuple[str, Text]]:
     for record in results.distinct("git.commit"):
         yield "commit", (record.value("git.commit", lambda name: str(name)[:COMMIT_DIGITS]),)
-    dirty = sum(bool(run.provenance.get("git.dirty")) for run in results.runs)
-    if dirty:
-        source = Source(PROVENANCE, "git.dirty", (("git.dirty", "True"),), "count")
-        count = Value(whole(dirty), dirty, source)
-        yield "commit", words.say("backup.reproducibility.dirty", count=count)
-    for subject in ("hardware", "versions"):
-        listed = (_listing(record, subject, words) for record in results.distinct(subject))
-        for text in {plain(text): text for text in listed}.values():
+    changed = _changed(results)
+    if changed.content:
+        yield "uncommitted", words.say("backup.reproducibility.dirty", count=changed)
+    for subject, text_of in (("hardware", _machine), ("versions", _versions)):
+        texts = (text_of(record, words) for record in results.distinct(subject))
+        # Machines of a cluster differ in their names, which are not shown.
+        for text in {plain(text): text for text in texts}.values():
             yield subject, text
     yield "seeds", words.span(_seed(results, "min"), _seed(results, "max"))
     yield "period", words.span(results.first_start(), results.last_end())
@@ -58,22 +61,39 @@ def _contents(results: Results, words: Words) -> Iterator[tuple[str, Text]]:
     yield "data", (checksum,)
 
 
-def _listing(record: Document, subject: str, words: Words) -> Text:
-    content = record.get(subject)
-    names = content if isinstance(content, Mapping) else {}
-    texts: list[Text] = [
-        (f"{name} ", record.value(f"{subject}.{name}", _shown))
-        for name, entry in names.items()
-        if name not in MACHINE_NAMES and entry not in (None, [], "")
-    ]
-    return words.listing(texts)
+def _changed(results: Results) -> Value:
+    """Return the number of runs whose code was not all committed."""
+    count = sum(bool(run.provenance.get("git.dirty")) for run in results.runs)
+    source = Source(PROVENANCE, "git.dirty", (("git.dirty", "True"),), "count")
+    return Value(whole(count), count, source)
 
 
-def _shown(entry: object) -> str:
-    """Return an entry as text; equal ones, such as eight GPUs of one kind, once with their number."""
-    if not isinstance(entry, list):
-        return str(entry)
-    kinds = {str(kind): entry.count(kind) for kind in entry}
+def _machine(record: Document, words: Words) -> Text:
+    """Return GPUs, processor, number of its cores and version of CUDA, as far as they are known."""
+    parts: list[Text] = []
+    if record.get("hardware.gpus"):
+        parts.append((record.value("hardware.gpus", _kinds),))
+    if record.get("hardware.processor"):
+        parts.append((record.value("hardware.processor"),))
+    if record.get("hardware.cpus"):
+        cpus = record.value("hardware.cpus")
+        key = "one" if cpus.content == 1 else "many"
+        parts.append(words.say(f"backup.reproducibility.cpus.{key}", count=cpus))
+    if record.get("hardware.cuda"):
+        cuda = record.value("hardware.cuda")
+        parts.append(words.say("backup.reproducibility.cuda", version=cuda))
+    return join(parts, words.templates["common.list_separator"])
+
+
+def _versions(record: Document, words: Words) -> Text:
+    names = record.get("versions")
+    texts: list[Text] = [(f"{name} ", record.value(f"versions.{name}")) for name in names]
+    return join(texts, words.templates["common.list_separator"])
+
+
+def _kinds(gpus: list[str]) -> str:
+    """Return the GPUs of a machine, those of one kind once with their number."""
+    kinds = {kind: gpus.count(kind) for kind in gpus}
     return ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in kinds.items())
 
 

@@ -39,7 +39,6 @@ class Results:
     claims: Table
     data: Document
     runs: tuple[Run, ...]
-    run_specs: Mapping[str, Document]
 
     @property
     def synthetic(self) -> bool:
@@ -52,9 +51,10 @@ class Results:
         counts = sorted(self.models.number(row, "seeds") or 0 for row in self.models.rows)
         return len(counts) > 0 and counts[-min(2, len(counts))] >= 2
 
-    def figure(self, name: str) -> Path:
-        """Return the picture of the figure `name`."""
-        return self.root / "figures" / f"{name}.png"
+    def runs_of(self, variant: str, seeds: Iterable[int]) -> tuple[Run, ...]:
+        """Return the runs of a variant with `seeds`."""
+        folders = {_folder(variant, seed) for seed in seeds}
+        return tuple(run for run in self.runs if run.folder in folders)
 
     def run_count(self) -> Value:
         """Return the number of runs that the study uses."""
@@ -107,10 +107,6 @@ def load_results(spec: Mapping[str, Any], root: Path) -> Results:
         claims=read_table(root, "claims/claims.csv", "id"),
         data=read_document(root, "data/meta.json"),
         runs=_runs(root, comparison, ablation_specs.values()),
-        run_specs={
-            path.stem: read_document(root, f"specs/runs/{path.name}")
-            for path in sorted((root / "specs" / "runs").glob("*.json"))
-        },
     )
 
 
@@ -120,7 +116,7 @@ def _runs(root: Path, comparison: Document, ablations: Iterable[Document]) -> tu
         *(a for spec in ablations for a in spec.get("arms", [])),
     ]
     used = {(user["run"], int(seed)) for user in users for seed in user["seeds"]}
-    folders = [f"runs/{run}/seed{seed}" for run, seed in sorted(used)]
+    folders = [_folder(run, seed) for run, seed in sorted(used)]
     return tuple(
         Run(
             folder,
@@ -129,3 +125,7 @@ def _runs(root: Path, comparison: Document, ablations: Iterable[Document]) -> tu
         )
         for folder in folders
     )
+
+
+def _folder(variant: str, seed: int) -> str:
+    return f"runs/{variant}/seed{seed}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
 
 from bakeoff.slides import findings
 from bakeoff.slides.formats import (
@@ -19,12 +19,21 @@ from bakeoff.slides.formats import (
 )
 from bakeoff.slides.grid import Column, Grid, Line
 from bakeoff.slides.results import Results
-from bakeoff.slides.tables import Document, Row, Table
+from bakeoff.slides.tables import Row, Table
 from bakeoff.slides.values import Source, Text, Value
 from bakeoff.slides.words import Words
 
 PAIRS_AMONG = 5
 """How many of the leading variants are compared with one another."""
+
+FORMS: Mapping[str, Format] = {
+    "percent": percent,
+    "points": signed,
+    "percent_per_million": three_digits,
+    "percent_fewer": percent,
+    "million": three_digits,
+}
+"""How the figures of a claim look, by their unit."""
 
 TOP1 = ("top1_mean", "top1_ci_low", "top1_ci_high")
 
@@ -70,34 +79,6 @@ def architectures(results: Results, words: Words) -> Grid:
         Column(words.say("architectures.variants"), wraps=True),
     )
     return Grid(columns, tuple(lines))
-
-
-def recipes(results: Results, words: Words) -> Grid:
-    """Return one line per setting, and one column per different recipe of the compared variants."""
-    columns = _recipes(results)
-    settings = list(
-        dict.fromkeys(key for document, path, _ in columns for key in _flat(document.get(path)))
-    )
-    known = list(words.glossaries["recipe"])
-    settings.sort(key=lambda key: known.index(key) if key in known else len(known))
-    lines = []
-    for setting in settings:
-        cells = tuple(
-            _setting(document, f"{path}.{setting}", words) for document, path, _ in columns
-        )
-        if any(cell != (MISSING,) for cell in cells):
-            lines.append(Line(((words.name(setting, "recipe"),), *cells)))
-    several = len(columns) > 1
-    headings = [
-        words.listing(users) if several else words.say("protocol.value") for _, _, users in columns
-    ]
-    return Grid(
-        (
-            Column(words.say("protocol.setting")),
-            *(Column(heading, wraps=True) for heading in headings),
-        ),
-        tuple(lines),
-    )
 
 
 def models(results: Results, words: Words) -> Grid:
@@ -175,27 +156,31 @@ def claims(results: Results, words: Words) -> Grid:
 
 
 def references(results: Results, words: Words) -> Grid:
-    """Return one line per paper that a compared variant follows."""
+    """Return one line per paper that compared variants follow, with their families."""
     entries = results.comparison.get("variants", [])
-    first: dict[tuple[str, str], int] = {}
+    followers: dict[str, list[int]] = {}
     for number, entry in enumerate(entries):
         if entry.get("paper"):
-            first.setdefault((entry["family"], entry["paper"]), number)
+            followers.setdefault(_paper(entry["paper"]), []).append(number)
     lines = []
-    for number in first.values():
-        path = f"variants.{number}"
-        dated = entries[number].get("year") is not None
+    for numbers in followers.values():
+        families = {
+            entries[i]["family"]: (results.comparison.value(f"variants.{i}.family"),)
+            for i in numbers
+        }
+        first = f"variants.{numbers[0]}"
+        dated = results.comparison.get(f"{first}.year") is not None
         lines.append(
             Line(
                 (
-                    (results.comparison.value(f"{path}.family"),),
-                    (results.comparison.value(f"{path}.paper"),),
-                    (results.comparison.value(f"{path}.year"),) if dated else (MISSING,),
+                    words.listing(list(families.values())),
+                    (results.comparison.value(f"{first}.paper", _paper),),
+                    (results.comparison.value(f"{first}.year"),) if dated else (MISSING,),
                 )
             )
         )
     columns = (
-        Column(words.say("column.family")),
+        Column(words.say("column.family"), wraps=True),
         Column(words.say("column.paper"), wraps=True),
         Column(words.say("column.year"), number=True),
     )
@@ -270,19 +255,29 @@ def _arm_line(table: Table, row: Row, words: Words) -> Line:
 
 
 def _claim_line(table: Table, row: Row, words: Words) -> Line:
-    key = table.text(row, "verdict").replace(" ", "_")
-    verdict = words.say(f"claims.{key}")
-    if key == "not_tested":
-        reason = _translated(table, row, "reason", words)
-        verdict = (*verdict, words.templates["common.colon"], reason)
+    verdict = table.text(row, "verdict").replace(" ", "_")
+    shown = words.say(f"claims.{verdict}")
+    if verdict == "not_tested":
+        reason = words.say(f"claims.reason.{table.text(row, 'reason_code')}")
+        shown = (*shown, words.templates["common.colon"], *reason)
     cells = (
         (_translated(table, row, "statement", words),),
         (words.named(_translated(table, row, "source", words)),),
         table.cell(row, "claimed", general),
-        interval(table, row, ("measured", "ci_low", "ci_high"), three_digits, words),
-        verdict,
+        _measured(table, row, words),
+        shown,
     )
-    return Line(cells, strong=key == "confirmed")
+    return Line(cells, strong=verdict == "confirmed")
+
+
+def _measured(table: Table, row: Row, words: Words) -> Text:
+    """Return what was measured for a claim; a count that needs no interval is called exact."""
+    if table.number(row, "measured") is None:
+        return (MISSING,)
+    form = FORMS[table.text(row, "unit")]
+    if table.number(row, "ci_low") is None:
+        return words.say("claims.exact", value=table.value(row, "measured", form))
+    return interval(table, row, ("measured", "ci_low", "ci_high"), form, words)
 
 
 def _translated(table: Table, row: Row, column: str, words: Words) -> Value:
@@ -291,35 +286,6 @@ def _translated(table: Table, row: Row, column: str, words: Words) -> Value:
     return table.word(row, own if own in row else column)
 
 
-def _recipes(results: Results) -> list[tuple[Document, str, list[Text]]]:
-    """Return the different recipes, where each stands, and the families that are trained by it."""
-    found: dict[str, tuple[Document, str, list[Text]]] = {}
-    for number, entry in enumerate(results.comparison.get("variants", [])):
-        spec = results.run_specs.get(entry["run"])
-        document, path = (results.study, "study.recipe") if spec is None else (spec, "recipe")
-        same = found.setdefault(repr(_flat(document.get(path))), (document, path, []))
-        family = results.comparison.value(f"variants.{number}.family")
-        if family.text not in [user.text for (user,) in same[2] if isinstance(user, Value)]:
-            same[2].append((family,))
-    return list(found.values())
-
-
-def _flat(recipe: Mapping[str, Any] | None, prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in (recipe or {}).items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif key != "name" or prefix:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _setting(document: Document, path: str, words: Words) -> Text:
-    content = document.get(path)
-    if content is None or content == []:
-        return (MISSING,)
-    if isinstance(content, list):
-        return (document.value(path, lambda items: ", ".join(str(item) for item in items)),)
-    if isinstance(content, float):
-        return (document.value(path, general),)
-    return (document.value(path, lambda value: words.name(str(value))),)
+def _paper(citation: str) -> str:
+    """Return a citation without the place in the paper that it points to."""
+    return re.sub(r", (section|appendix|table|figure|eq)s?\b.*", "", citation)

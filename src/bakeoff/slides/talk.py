@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bakeoff.slides import findings, rows, theme
+from bakeoff.slides import findings, pictures, rows, theme
+from bakeoff.slides import recipe as recipe_tables
 from bakeoff.slides.canvas import Deck, Page, Paragraph, Style
 from bakeoff.slides.formats import three_digits, whole
-from bakeoff.slides.grid import Grid, lay_out
+from bakeoff.slides.grid import lay_out_blocks
 from bakeoff.slides.parts import (
-    WIDE,
     Leftover,
     ablation_names,
     claim_counts,
     dataset_name,
+    figure,
     figure_and_text,
     protocol_name,
     say,
@@ -72,7 +73,7 @@ def title(deck: Deck, results: Results, words: Words) -> None:
     )
     warnings = []
     if results.synthetic:
-        warnings.append(words.say("common.synthetic", dataset=dataset))
+        warnings.append(words.say("common.synthetic"))
     if not results.repeated:
         warnings.append(words.tell(findings.headline(results)))
     if warnings:
@@ -82,17 +83,18 @@ def title(deck: Deck, results: Results, words: Words) -> None:
             box.inner(16, 10), [Paragraph(text, Style(gap=0.3)) for text in warnings],
             theme.CAPTION_SIZES, anchor="middle",
         )  # fmt: skip
-    say(
-        page,
-        words,
+    notes = [
         words.say(
             "title.notes",
             study=study.value("study.name"),
             dataset=dataset,
             variants=variants,
             runs=results.run_count(),
-        ),
-    )
+        )
+    ]
+    if pictures.language_of(words) != words.language:
+        notes.append(words.say("title.english_figures"))
+    say(page, words, *notes)
 
 
 def method(deck: Deck, results: Results, words: Words) -> None:
@@ -160,18 +162,15 @@ def recipe(deck: Deck, results: Results, words: Words) -> Leftover:
         protocol=shown,
     )
     page = deck.topic(words.say("protocol.kicker"), heading)
-    grid = rows.recipes(results, words)
     say(page, words, words.say("protocol.notes", protocol=shown))
-    if len(grid.columns) == 2 and len(grid.lines) > 8:  # one recipe: two blocks side by side
-        half = -(-len(grid.lines) // 2)
-        halves = (grid.lines[:half], grid.lines[half:])
-        for box, lines in zip(page.body.columns(1, 1, gap=48), halves, strict=True):
-            sheet, *more = lay_out(Grid(grid.columns, lines), (box.width, box.height))
-            if more:
-                break
-            page.table(box, sheet, "Recipe")
-        else:
+    recipes = recipe_tables.recipes(results)
+    if len(recipes) == 1:
+        blocks = recipe_tables.blocks(recipes[0], words)
+        if placed := lay_out_blocks(blocks, page.body, gaps=(48, 18)):
+            for box, sheet in placed:
+                page.table(box, sheet, "Recipe")
             return Leftover()
+    grid = recipe_tables.table(recipes, words)
     return table(page, grid, words.say("protocol.kicker"), heading)
 
 
@@ -195,7 +194,7 @@ def overall(deck: Deck, results: Results, words: Words) -> None:
         )
     if not results.repeated:
         texts.append(words.say("overall.images_only"))
-    figure_and_text(page, results, "accuracy_bars", words.say("overall.alt"), texts)
+    figure_and_text(page, "accuracy_bars", words.say("overall.alt"), texts, results, words)
     best = findings.name_of(results, findings.networks(results)[0])
     say(
         page,
@@ -212,7 +211,8 @@ def efficiency(deck: Deck, results: Results, words: Words) -> None:
     texts = [words.tell(finding) for finding in told if finding is not None]
     if ratio is not None:
         texts.append(words.say("efficiency.ratio_limit"))
-    figure_and_text(page, results, "accuracy_vs_parameters", words.say("efficiency.alt"), texts)
+    alt = words.say("efficiency.alt")
+    figure_and_text(page, "accuracy_vs_parameters", alt, texts, results, words)
     best = findings.name_of(results, findings.networks(results)[0])
     say(page, words, words.say("efficiency.notes", best=best))
 
@@ -220,10 +220,11 @@ def efficiency(deck: Deck, results: Results, words: Words) -> None:
 def dynamics(deck: Deck, results: Results, words: Words) -> None:
     """7: learning curves, and accuracy against training time."""
     page = deck.topic(words.say("dynamics.kicker"), words.tell(findings.training_time(results)))
-    figures, captions = page.body.rows(290, 60, gap=14)
+    figures, captions = page.body.rows(320, 50, gap=12)
     left, right = figures.columns(1, 1)
-    page.picture(left, results.figure("learning_curves"), words.say("dynamics.curves_alt"))
-    page.picture(right, results.figure("accuracy_vs_time"), words.say("dynamics.time_alt"))
+    alts = words.say("dynamics.curves_alt"), words.say("dynamics.time_alt")
+    figure(page, left, "learning_curves", alts[0], results, words)
+    figure(page, right, "accuracy_vs_time", alts[1], results, words)
     below_left, below_right = captions.columns(1, 1)
     page.write(below_left, [Paragraph(words.say("dynamics.curves"), CAPTION)], theme.CAPTION_SIZES)
     hours = results.gpu_hours(three_digits)
@@ -243,15 +244,10 @@ def ablations(deck: Deck, results: Results, words: Words) -> None:
         page.write(page.body, [words.say("ablations.none")])
         return
     names = ablation_names(results, words)
-    picture = results.figure("ablation_deltas")
-    if page.shape_of(picture) > WIDE:
-        figure, texts = page.body.rows(230, 120, gap=16)
-        boxes = texts.columns(*[1] * len(names))
-    else:
-        figure, texts = page.body.columns(1.6, 1, gap=28)
-        boxes = texts.rows(*[1] * len(names), gap=14)
+    left, texts = page.body.columns(1.6, 1, gap=28)
+    boxes = texts.rows(*[1] * len(names), gap=14)
     alt = words.say("ablations.alt", ablation=words.listing(names))
-    page.picture(figure, picture, alt)
+    figure(page, left, "ablation_deltas", alt, results, words)
     blocks = []
     for name, arms in zip(names, results.ablations.values(), strict=True):
         told = [findings.verdict(arms, words), findings.saving(arms, words)]
@@ -288,7 +284,9 @@ def conclusions(deck: Deck, results: Results, words: Words) -> None:
         words.say(f"conclusions.title.{key}", best=best, dataset=dataset),
     )
     found = [words.tell(head)]
-    if results.repeated:
+    if not results.repeated:
+        found += _of_one_seed(results, words)
+    else:
         found.append(words.tell(findings.size_of_leaders(results)))
         names = ablation_names(results, words)
         for label, arms in zip(names, results.ablations.values(), strict=True):
@@ -373,6 +371,14 @@ def _ablation_title(results: Results, words: Words) -> Text:
     )
 
 
+def _of_one_seed(results: Results, words: Words) -> list[Text]:
+    """Return what holds although there is one seed: what was run, and what needs no accuracy."""
+    pipeline = words.say("conclusions.pipeline", runs=results.run_count())
+    told = [findings.accuracy_range(results)]
+    told += [findings.saving(table, words) for table in results.ablations.values()]
+    return [pipeline, *(words.tell(finding) for finding in told if finding is not None)]
+
+
 def _claims_key(counts: Mapping[str, Value]) -> str:
     if not counts["claims"].content:
         return "none"
@@ -383,7 +389,7 @@ def _limits(results: Results, words: Words, dataset: Value) -> list[Text]:
     study, models = results.study, results.models
     limits = []
     if results.synthetic:
-        limits.append(words.say("common.synthetic", dataset=dataset))
+        limits.append(words.say("common.synthetic"))
     least, most = models.over("min", "seeds", whole), models.over("max", "seeds", whole)
     if results.repeated:
         limits.append(words.say("conclusions.limit.seeds", seeds=words.span(least, most)))

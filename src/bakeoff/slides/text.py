@@ -14,6 +14,9 @@ _LEADING, _LEADING_WIDE = 1.25, 1.45
 
 _BOLD = 1.02
 _OTHER = 540
+_KEPT = 0.96
+"""Share of a line that East Asian text fills: punctuation may begin no line, so lines break early."""
+
 _PERHAPS_WIDE = "“”‘’…—"  # in an East Asian font
 _CALIBRI = (
     226, 326, 401, 498, 507, 715, 682, 221, 303, 303, 498, 498, 250, 306, 252, 386,
@@ -27,10 +30,11 @@ _CALIBRI = (
 _WIDE = r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
 _MEETING = re.compile(rf"(?<=[{_WIDE}])(?=[^\s{_WIDE}])|(?<=[^\s{_WIDE}])(?=[{_WIDE}])")
 
-# What a line break cannot split: a wide character with the punctuation that belongs to it, or a run
-# of other characters up to a blank that may break.
+# What a line break cannot split: a wide character or a run of others up to a blank or a hyphen, with
+# the punctuation that belongs to it. Some programs do not break between such punctuation and a run.
+_RUN = rf"(?:[^\s{_WIDE}-]+-?|-)"
 _TOKEN = re.compile(
-    rf"[ \t\n]+|[（「《“]*[{_WIDE}][，。、；：？！）」》”％]*|[^ \t\n{_WIDE}]+[，。、；：？！）」》”％]*"
+    rf"[ \t\n]+|(?:[（「《“]*[{_WIDE}]|{_RUN})(?:[，。、；：？！）」》”％]+{_RUN}?)*|\S|\s"
 )
 
 
@@ -47,11 +51,12 @@ def leading(text: str) -> float:
 
     East Asian fonts are higher; a program may raise a line to its font's own height in a table.
     """
-    return _LEADING_WIDE if re.search(f"[{_WIDE}]", text) else _LEADING
+    return _LEADING_WIDE if _is_wide(text) else _LEADING
 
 
 def lines(text: str, size: float, room: float, bold: bool = False) -> int:
     """Return the number of lines that `text` takes in a box `room` points wide."""
+    room *= _KEPT if _is_wide(text) and width(text, size, bold) > room else 1
     return sum(_wrapped(line, size, room, bold) for line in text.split("\n"))
 
 
@@ -63,6 +68,10 @@ def height(text: str, size: float, room: float, bold: bool = False) -> float:
 def longest_word(text: str, size: float, bold: bool = False) -> float:
     """Return the width in points of the longest part of `text` that a line break cannot split."""
     return max((width(token, size, bold) for token in _TOKEN.findall(text)), default=0)
+
+
+def _is_wide(text: str) -> bool:
+    return re.search(f"[{_WIDE}]", text) is not None
 
 
 def _advance(character: str) -> int:

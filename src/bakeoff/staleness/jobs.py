@@ -17,7 +17,11 @@ RUN_FILES = (
 )
 DATA_FILES = (
     "meta.json",
-    *(f"{split}_{what}.npy" for split in ("train", "test") for what in ("images", "fine", "coarse")),
+    *(
+        f"{split}_{what}.npy"
+        for split in ("train", "test")
+        for what in ("images", "fine", "coarse")
+    ),
     "validation_indices.npy",
 )
 COMPARISON_TABLES = ("models", "families", "pairwise", "runs")
@@ -133,11 +137,11 @@ def _slides(rest: str, spec: Mapping[str, Any]) -> Job:
             *(f"comparison/{name}.csv" for name in COMPARISON_TABLES),
             *_ablation_tables(spec),
             "claims/claims.csv",
-            *(f"figures/{name}.png" for name in spec["figures"]),
             META,
         ),
         writes=(
             f"slides/deck.{rest}.pptx",
+            *(f"slides/assets/{name}.{rest}.png" for name in spec["figures"]),
             f"slides/assets/numbers.{rest}.json",
             f"slides/assets/notes.{rest}.md",
         ),
@@ -161,6 +165,44 @@ def _report(_rest: str, spec: Mapping[str, Any]) -> Job:
     )
 
 
+def _provenance(_rest: str, spec: Mapping[str, Any]) -> Job:
+    jobs = spec["jobs"]
+    return Job(
+        name="provenance",
+        spec="provenance",
+        # A record holds the digests of all files of its job, so one of these beside it is enough.
+        reads=(
+            *(f"records/{job}.json" for job in jobs),
+            *(path for job in jobs for path in _main_results(job)),
+        ),
+        writes=("provenance/ro-crate-metadata.json",),
+        modules=("bakeoff.provenance.crate",),
+    )
+
+
+def _main_results(job: str) -> tuple[str, ...]:
+    kind, _, rest = job.partition("/")
+    match kind:
+        case "data":
+            return (META,)
+        case "runs":
+            return (f"{job}/provenance.json",)
+        case "comparison":
+            return ("comparison/models.csv",)
+        case "ablations":
+            return (f"ablation/{rest}.csv",)
+        case "slides":
+            return (f"slides/deck.{rest}.pptx", f"slides/assets/numbers.{rest}.json")
+        case "figures":
+            return (f"{job}.png",)
+        case "profiles":
+            return (f"{job}.json",)
+        case "report":
+            return ("report/report.md",)
+        case _:
+            return ("claims/claims.csv",)
+
+
 def _ablation_tables(spec: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"ablation/{name}.csv" for name in spec["ablations"])
 
@@ -181,4 +223,5 @@ _MAKERS = {
     "figures": _figure,
     "slides": _slides,
     "report": _report,
+    "provenance": _provenance,
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.staleness.jobs import Job, make_job
+from bakeoff.staleness.left_out import left_out
 from bakeoff.staleness.records import Record, is_same, load_record
 from bakeoff.study.closure import source_digests
 
@@ -17,7 +18,10 @@ class State:
     """The state of a study's jobs as its files are now; every question is answered once."""
 
     def __init__(
-        self, root: Path, specs: Mapping[str, Mapping[str, Any]], outside: Mapping[str, Sequence[Path]]
+        self,
+        root: Path,
+        specs: Mapping[str, Mapping[str, Any]],
+        outside: Mapping[str, Sequence[Path]],
     ) -> None:
         """Look at the study in `root`.
 
@@ -31,6 +35,7 @@ class State:
         self._outside = outside
         self._answers: dict[str, tuple[str, ...]] = {}
         self._same: dict[str, bool] = {}
+        self._left_out = left_out(root)
 
     def reasons(self, name: str) -> tuple[str, ...]:
         """Return why the job `name` has to run, one phrase each; empty if what it wrote is current."""
@@ -48,7 +53,7 @@ class State:
 
     def _reasons(self, job: Job) -> Iterator[str]:
         record = load_record(self._root, job.name)
-        missing = [path for path in job.writes if not (self._root / path).exists()]
+        missing = self._missing(job, record)
         if len(missing) == len(job.writes):
             yield "not made yet"
             return
@@ -64,6 +69,42 @@ class State:
         for outside in self._outside.get(job.name, ()):
             yield from _changed_outside(record, outside)
 
+    def spec(self, name: str) -> Mapping[str, Any]:
+        """Return the spec of a job as it is now."""
+        return self._specs[self.job(name).spec]
+
+    def sources(self, name: str) -> dict[str, str]:
+        """Return {module: digest} of the code that a job would execute now."""
+        return source_digests(*self.job(name).modules)
+
+    def outside(self, name: str) -> Sequence[Path]:
+        """Return the files outside of the root that a job reads."""
+        return self._outside.get(name, ())
+
+    def damage(self, name: str) -> tuple[str, ...]:
+        """Return what is wrong with the files that a job wrote, whatever the configuration says."""
+        job, record = self.job(name), load_record(self._root, name)
+        missing = [f"{path} is missing" for path in self._missing(job, record)]
+        return (*missing, *(self._altered(job, record) if record else ()))
+
+    def left_out(self, name: str) -> tuple[str, ...]:
+        """Return the files of a job that are absent because an archive left them out."""
+        job, record = self.job(name), load_record(self._root, name)
+        return tuple(path for path in job.writes if self._is_left_out(path, record))
+
+    def _is_left_out(self, path: str, record: Record | None) -> bool:
+        if record is None or path not in record.writes or (self._root / path).exists():
+            return False
+        return self._left_out.get(path) == record.writes[path].digest
+
+    def _missing(self, job: Job, record: Record | None) -> list[str]:
+        """Return the files of a job that should be there and are not."""
+        return [
+            path
+            for path in job.writes
+            if not (self._root / path).exists() and not self._is_left_out(path, record)
+        ]
+
     def _altered(self, job: Job, record: Record) -> Iterator[str]:
         for path in job.writes:
             file = self._root / path
@@ -76,7 +117,7 @@ class State:
 
     def _changed_input(self, record: Record, path: str) -> Iterator[str]:
         producer = producer_of(path)
-        if self._describes(producer) and self.reasons(producer):
+        if self.describes(producer) and self.reasons(producer):
             yield f"it reads {path}, which is made again"
         elif path not in record.reads:
             yield f"it reads {path} now"
@@ -92,7 +133,7 @@ class State:
             self._same[key] = is_same(self._root / path, record.reads[path])
         return self._same[key]
 
-    def _describes(self, name: str) -> bool:
+    def describes(self, name: str) -> bool:
         """Return whether the study has a job of this name."""
         return spec_of(name) in self._specs
 
@@ -115,6 +156,9 @@ def producer_of(path: str) -> str:
             return f"{folder}/{rest.rpartition('.')[0]}"
         case "ablation":
             return f"ablations/{rest.rpartition('.')[0]}"
+        case "slides":
+            # deck.en.pptx, assets/numbers.en.json: the language is the last but one suffix.
+            return f"slides/{rest.split('.')[-2]}" if rest.count(".") >= 2 else folder
         case _:
             return folder
 
@@ -124,7 +168,9 @@ def explain(record: Record, spec: Mapping[str, Any], modules: Sequence[str]) -> 
     for key, before, after in differences(record.spec, spec):
         if key.split(".")[0] != "sources":
             yield f"{key}: {_shown(before)} -> {_shown(after)}"
-        elif key == "sources.model" and not any(module.startswith("bakeoff.models.") for module in modules):
+        elif key == "sources.model" and not any(
+            module.startswith("bakeoff.models.") for module in modules
+        ):
             yield "the code of its builder changed"
     if record.spec.get("sources") != spec.get("sources"):
         yield from _changed_code(record, modules)
@@ -144,7 +190,11 @@ def differences(
 
 def _changed_code(record: Record, modules: Sequence[str]) -> Iterator[str]:
     now = source_digests(*modules)
-    names = [name for name in dict.fromkeys([*record.sources, *now]) if record.sources.get(name) != now.get(name)]
+    names = [
+        name
+        for name in dict.fromkeys([*record.sources, *now])
+        if record.sources.get(name) != now.get(name)
+    ]
     if names:
         yield f"code changed: {', '.join(names)}"
 
@@ -154,8 +204,13 @@ def _changed_outside(record: Record, path: Path) -> Iterator[str]:
     if not path.exists():
         return
     # Another path may well be another copy of the same file.
-    candidates = [record.outside[str(path)]] if str(path) in record.outside else record.outside.values()
-    if not any(is_same(path, then, thorough=path.stat().st_mtime_ns != then.mtime_ns) for then in candidates):
+    candidates = (
+        [record.outside[str(path)]] if str(path) in record.outside else record.outside.values()
+    )
+    if not any(
+        is_same(path, then, thorough=path.stat().st_mtime_ns != then.mtime_ns)
+        for then in candidates
+    ):
         yield f"{path} is not the file that it read"
 
 

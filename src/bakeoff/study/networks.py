@@ -42,14 +42,21 @@ def builder_digest(builder: str) -> str:
     return code_digest(path) if path.is_file() else "missing"
 
 
-def library_versions() -> dict[str, str]:
-    """Return major and minor version of the libraries that networks are built from."""
+def library_versions(policy: str = "compatible") -> dict[str, str]:
+    """Return the versions of torch and timm as far as they count.
+
+    Args:
+        policy: `strict` for whole versions, `compatible` for major and minor, `ignore` for nothing.
+    """
+    if policy == "ignore":
+        return {}
     found = {}
     for package in ("torch", "timm"):
         try:
-            found[package] = ".".join(version(package).split(".")[:2])
+            whole = version(package)
         except PackageNotFoundError:
-            found[package] = "none"
+            whole = "none"
+        found[package] = whole if policy == "strict" else ".".join(whole.split(".")[:2])
     return found
 
 

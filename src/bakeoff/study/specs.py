@@ -94,10 +94,10 @@ def run_spec(study: Study, variant: Variant) -> dict[str, Any]:
     }
     return {
         "variant": variant.name,
-        "model": _model(variant),
+        "model": dict(variant.model),
         "recipe": recipe,
         "deterministic": study.deterministic,
-        "versions": library_versions(),
+        "versions": library_versions(study.versions),
         "sources": {
             "engine": source_digest("bakeoff.evaluation.run"),
             "model": builder_digest(variant.model["builder"]),
@@ -109,7 +109,7 @@ def profile_spec(variant: Variant) -> dict[str, Any]:
     """Return what decides the cost profile of a variant."""
     return {
         "variant": variant.name,
-        "model": _model(variant),
+        "model": dict(variant.model),
         "versions": library_versions(),
         "sources": {
             "profile": source_digest("bakeoff.evaluation.profile"),
@@ -119,7 +119,7 @@ def profile_spec(variant: Variant) -> dict[str, Any]:
 
 
 def weights_specs(variants: Sequence[Variant]) -> Specs:
-    """Return {`weights/{name}`: what a file of pretrained weights is, and the networks that start from it}."""
+    """Return, for each file of pretrained weights, what it is and the networks that start from it."""
     specs: Specs = {}
     for variant in variants:
         if variant.pretrained:
@@ -285,15 +285,6 @@ def write_specs(folder: Path, specs: Specs, *, rewrite: bool) -> None:
             write_text(path, text)
         elif rewrite:
             write_text_if_changed(path, text)
-
-
-def _model(variant: Variant) -> dict[str, Any]:
-    """Return what decides a network at its start, but for the values of pretrained weights: those are their lock."""
-    if not variant.pretrained:
-        return dict(variant.model)
-    where = ("file", "revision", "sha256")
-    weights = {k: v for k, v in variant.model["weights"].items() if k not in where}
-    return {**variant.model, "weights": weights}
 
 
 def _start(variant: Variant) -> Mapping[str, Any]:

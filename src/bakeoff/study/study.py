@@ -58,6 +58,7 @@ class Study:
     root: str
     protocol: str
     deterministic: bool
+    versions: str
     data: Mapping[str, Any]
     comparison: tuple[str, ...]
     seeds: Mapping[str, tuple[int, ...]]
@@ -141,6 +142,7 @@ def load_study(
         root=config["results_root"],
         protocol=config["protocol"],
         deterministic=config.get("deterministic", False),
+        versions=config.get("versions", "compatible"),
         data=config["data"],
         comparison=tuple(config["variants"]),
         seeds={key: tuple(value) for key, value in config["seeds"].items()},

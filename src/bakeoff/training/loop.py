@@ -11,7 +11,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,6 +80,8 @@ class Task:
     classes: int
     checkpoints: Path
     checkpoint_seconds: float = 600.0
+    on_epoch: tuple[Callable[[EpochRecord], None], ...] = ()
+    """Called on the first process after each epoch: to draw curves, not to decide anything."""
 
 
 @dataclass
@@ -261,6 +263,8 @@ class Trainer:
         bar.show(record)
         if self.accelerator.is_main_process:
             log_epoch(record, self.recipe.epochs, progress.elapsed)
+            for follow in self.task.on_epoch:
+                follow(record)
             write_history(self.task.checkpoints / "history.csv", progress.history)
 
     def validate(self) -> Scores:
@@ -377,6 +381,9 @@ def compiled(network: nn.Module, recipe: Recipe) -> nn.Module:
     """Return the network compiled where the recipe asks for it and torch.compile can; else as it is."""
     if not recipe.compile:
         return network
+    # A part that cannot be compiled (no compiler on the machine, an operation it does not know) then runs as it is,
+    # with a warning, when it is first called.
+    torch._dynamo.config.suppress_errors = True
     try:
         module: nn.Module = torch.compile(network)  # type: ignore[assignment]
     except RuntimeError as error:

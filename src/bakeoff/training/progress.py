@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 
 from tqdm import tqdm
 
+from bakeoff.errors import UserError
 from bakeoff.training.history import EpochRecord
 
 log = logging.getLogger(__name__)
@@ -62,6 +66,30 @@ def log_epoch(record: EpochRecord, epochs: int, elapsed: float) -> None:
         record.images_per_s,
         duration(remaining),
     )
+
+
+def tensorboard(folder: Path) -> Callable[[EpochRecord], None]:
+    """Return a function that adds an epoch's figures to TensorBoard's event files in `folder`.
+
+    Raises:
+        UserError: tensorboard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 (optional, and slow to import)
+    except ImportError:
+        raise UserError(
+            "tensorboard is true, but TensorBoard is not installed. Install it with "
+            "`pip install 'bakeoff[tensorboard]'`, or set tensorboard to false."
+        ) from None
+    writer = SummaryWriter(str(folder))
+
+    def follow(record: EpochRecord) -> None:
+        for name, value in asdict(record).items():
+            if name != "epoch":
+                writer.add_scalar(name.replace("_", "/", 1), value, record.epoch)
+        writer.flush()
+
+    return follow
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,92 @@
+"""What the benchmarks share: data, a run's parts, and how figures are printed."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from bakeoff.data import DataConfig, load_meta, load_split, prepare
+from bakeoff.models import create_model
+from bakeoff.study.layers import load_yaml
+from bakeoff.study.validation import with_defaults
+from bakeoff.training.augment import AugmentConfig, InputPipeline
+from bakeoff.training.interrupts import StopRequest
+from bakeoff.training.loop import Task, Trainer
+from bakeoff.training.recipe import Recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def uniform_recipe(batch: int, epochs: int) -> Recipe:
+    """Return the recipe `uniform` with another batch and number of epochs."""
+    recipes = load_yaml(ROOT / "config" / "recipes.yaml")
+    schema = load_yaml(ROOT / "workflow" / "schemas" / "recipes.schema.yaml")
+    recipe = Recipe.from_mapping(with_defaults(recipes, schema)["uniform"])
+    return replace(recipe, epochs=epochs, global_batch=batch, micro_batch=batch)
+
+
+def drawn_data(images: int) -> Path:
+    """Prepare `images` drawn training images in a temporary folder and return it."""
+    folder = Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-"))
+    shapes = {"train_images": images + 100, "test_images": 100, "seed": 0}
+    spec = {"kind": "shapes", "shapes": shapes, "validation": {"images": 100, "seed": 0}}
+    prepare(DataConfig.from_mapping(spec), None, folder)
+    return folder
+
+
+def make_trainer(variant: str, data: Path, recipe: Recipe) -> Trainer:
+    """Return a trainer of `variant` as a run would have it, with checkpoints in a temporary folder."""
+    images, fine, _ = load_split(data, "train")
+    meta = load_meta(data)
+    pipeline = InputPipeline(
+        torch.from_numpy(images.copy()),
+        mean=meta.mean,
+        std=meta.std,
+        config=AugmentConfig.from_mapping(recipe.augmentation),
+        input_size=meta.image_size,
+        device="cpu",
+        seed=0,
+        memory_format=torch.channels_last,
+    )
+    task = Task(
+        title=variant,
+        key=variant,
+        seed=0,
+        images=pipeline,
+        labels=torch.from_numpy(fine.copy()),
+        train=torch.arange(100, len(fine)),
+        validation=torch.arange(100),
+        classes=len(meta.classes),
+        checkpoints=Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-")),
+    )
+    return Trainer(create_model(variant), recipe, task, Accelerator(cpu=True), StopRequest())
+
+
+def fixed_batch(size: int) -> tuple[Tensor, Tensor]:
+    """Return one batch of noise in the memory format of the engine, and labels."""
+    images = torch.randn(size, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    return images, torch.randint(0, 100, (size,))
+
+
+def bare_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
+) -> None:
+    """Run forward, backward and step, and nothing else."""
+    nn.functional.cross_entropy(model(images), labels).backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def show(title: str, figures: dict[str, Any]) -> None:
+    """Print figures for people, and as one JSON object on the last line."""
+    print(title)
+    for name, value in figures.items():
+        print(f"  {name:28} {f'{value:,.3f}' if isinstance(value, float) else value}")
+    print(json.dumps(figures))

@@ -1,0 +1,93 @@
+"""From a value to the runs that it was computed from: of a table's row, only the runs of that row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from bakeoff.provenance.cells import Cell, row_key
+from bakeoff.provenance.graph import RUNS, Graph
+
+# Columns that say what a row is about: they stand in the configuration, and no run is behind them.
+OF_CONFIGURATION = frozenset(
+    {
+        *("variant", "display", "family", "arm", "baseline", "title"),
+        *("id", "source", "statement", "statement_zh", "claimed", "unit", "relation", "tolerance"),
+    }
+)
+# Columns that no row has by itself: they follow from all rows of their table.
+OF_ALL_ROWS = frozenset(
+    {"rank", "rank_low", "rank_high", "p_holm", "significant", "same_network_as"}
+)
+# Beginnings of the columns of an ablation's table that compare an arm with the baseline.
+OF_BASELINE = ("delta", "p_value", "params_change", "macs_change")
+
+
+def table_runs(graph: Graph) -> tuple[str, ...]:
+    """Return the runs behind all tables of the study."""
+    return graph.runs(
+        *(job for job in graph.records if job.startswith(("comparison", "ablations/")))
+    )
+
+
+def runs_of_cell(graph: Graph, cell: Cell) -> tuple[str, ...]:
+    """Return the runs that a value was computed from: of a table's row, only the runs of that row.
+
+    Where a value depends on the whole table (a rank, a correction for the number of tests), all of its runs count.
+    """
+    if "*" in cell.file:
+        return table_runs(graph)
+    job = graph.writers.get(cell.file)
+    is_row = bool(cell.row) and set(cell.row) == set(row_key(cell.file))
+    if job is None or (is_row and cell.column in OF_CONFIGURATION):
+        return ()
+    of_row = _ROWS.get(cell.file.partition("/")[0])
+    if of_row is None or not is_row or cell.column in OF_ALL_ROWS:
+        return graph.runs(job)
+    wanted = of_row(graph, job, cell)
+    return tuple(run for run in graph.runs(job) if run in wanted)
+
+
+def _of_comparison(graph: Graph, job: str, cell: Cell) -> frozenset[str]:
+    row = cell.row
+    variants = {row[column] for column in ("variant", "variant_a", "variant_b") if column in row}
+    return _runs(
+        {**entry, "seeds": [row["seed"]]} if "seed" in row else entry
+        for entry in graph.records[job].spec["variants"]
+        if entry["variant"] in variants or entry["family"] == row.get("family")
+    )
+
+
+def _of_ablation(graph: Graph, job: str, cell: Cell) -> frozenset[str]:
+    spec = graph.records[job].spec
+    wanted = {cell.row["arm"]}
+    if cell.column.startswith(OF_BASELINE):
+        wanted.add(spec["baseline"])
+    return _runs(entry for entry in spec["arms"] if entry["arm"] in wanted)
+
+
+def _of_claim(graph: Graph, job: str, cell: Cell) -> frozenset[str]:
+    claims = {claim["id"]: claim for claim in graph.records[job].spec["claims"]}
+    measure = claims[cell.row["id"]]["measure"]
+    if "variant" in measure:
+        row = {"variant": measure["variant"]}
+        return _of_comparison(graph, "comparison", Cell("", "", "", row, "cell"))
+    table = f"ablations/{measure['ablation']}"
+    if table not in graph.records:
+        return frozenset()
+    if measure["arm"] == "best":
+        return frozenset(graph.runs(table))
+    return _of_ablation(graph, table, Cell("", "", "delta", {"arm": measure["arm"]}, "cell"))
+
+
+def _runs(entries: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    return frozenset(
+        f"{RUNS}{entry['run']}/seed{seed}" for entry in entries for seed in entry["seeds"]
+    )
+
+
+_ROWS: Mapping[str, Callable[[Graph, str, Cell], frozenset[str]]] = {
+    "comparison": _of_comparison,
+    "ablation": _of_ablation,
+    "claims": _of_claim,
+}

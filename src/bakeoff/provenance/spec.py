@@ -1,0 +1,64 @@
+"""The specs of provenance and archive. Read at each parse of the workflow, so nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bakeoff.files import file_digest
+from bakeoff.models.registry import BUILDER_MODULES
+from bakeoff.study.closure import SOURCE, source_digest
+from bakeoff.study.specs import describe_study, figure_names
+from bakeoff.study.study import Study
+
+LOCK = SOURCE.parents[1] / "requirements.lock"
+
+
+def provenance_spec(
+    study: Study,
+    runs: Mapping[str, Sequence[int]],
+    profiles: Sequence[str],
+    languages: Sequence[str],
+) -> dict[str, Any]:
+    """Return what decides the study's provenance, given its records.
+
+    Args:
+        study: the study.
+        runs: {variant that is trained: its seeds}.
+        profiles: variants whose cost is measured.
+        languages: of the decks.
+    """
+    return {
+        "study": describe_study(study),
+        "jobs": [
+            "data",
+            *(f"runs/{variant}/seed{seed}" for variant, seeds in runs.items() for seed in seeds),
+            *(f"profiles/{variant}" for variant in dict.fromkeys(profiles)),
+            "comparison",
+            *(f"ablations/{name}" for name in study.ablations),
+            "claims",
+            *(f"figures/{name}" for name in figure_names(study)),
+            *(f"slides/{language}" for language in languages),
+            "report",
+        ],
+        "lock": {"file": LOCK.name, "sha256": file_digest(LOCK)} if LOCK.is_file() else None,
+        "sources": source_digest("bakeoff.provenance.crate"),
+    }
+
+
+def pack_spec(study: Study, layers: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an archive holds besides results: the study's configuration, and how it was called for.
+
+    Args:
+        study: the study.
+        layers: files of its configuration.
+        given: values from the command line that lie over them.
+    """
+    builders = {variant.model["builder"] for variant in study.variants.values()}
+    own = sorted(name.rpartition(":")[0] for name in builders - BUILDER_MODULES.keys())
+    return {
+        "name": study.name,
+        "configuration": list(dict.fromkeys([*layers, *study.files.values(), *own])),
+        "layers": list(layers),
+        "command_line": dict(given),
+    }

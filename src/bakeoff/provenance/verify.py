@@ -1,0 +1,145 @@
+"""Checking an archive: that it is whole, that its parts belong together, and that its tables follow from its runs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakeoff.analysis.runs import load_run
+from bakeoff.errors import UserError
+from bakeoff.provenance.cells import Cell, agrees
+from bakeoff.provenance.crate import CRATE, ROOT
+from bakeoff.provenance.graph import Graph, is_run, load_graph, read_result
+from bakeoff.provenance.manifest import Manifest
+from bakeoff.provenance.recompute import is_table, table_again
+from bakeoff.provenance.rows import table_runs
+from bakeoff.provenance.slides import is_deck, load_slides
+from bakeoff.provenance.unpack import unpack
+from bakeoff.staleness.jobs import make_job
+from bakeoff.staleness.state import differences, spec_of
+from bakeoff.study.closure import source_digests
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found to be right in an archive."""
+
+    manifest: Manifest
+    jobs: int
+    runs: int
+    numbers: int
+    """Numbers on slides that stand where they are said to."""
+    tables: Sequence[str]
+    """Jobs whose tables were computed again from the runs, and came out the same."""
+    other_code: Sequence[str]
+    """Jobs whose code in this checkout is not the code that they ran."""
+
+
+def verify(archive: Path) -> Verified:
+    """Check an archive thoroughly, without changing anything.
+
+    Raises:
+        UserError: something is wrong, a line for each thing.
+    """
+    with tempfile.TemporaryDirectory(prefix="bakeoff-verify-") as temporary:
+        folder = Path(temporary)
+        manifest = unpack(archive, folder)
+        graph = load_graph(folder / manifest.root)
+        other_code = [job for job in graph.records if _runs_other_code(graph, job)]
+        tables = [job for job in graph.records if is_table(job) and job not in other_code]
+        numbers = list(_numbers(graph))
+        problems = [
+            *_check_files(graph, manifest),
+            *_check_jobs(graph),
+            *_check_runs(graph),
+            *_check_numbers(graph, numbers),
+            *_check_crate(graph),
+        ]
+        # Only then: tables from damaged runs would say the same again, at length.
+        problems = problems or [text for job in tables for text in table_again(graph, job)]
+        if problems:
+            text = "\n".join(f"{archive}: {problem}" for problem in problems)
+            raise UserError(text.replace(f"{folder}/", ""))
+        runs = sum(map(is_run, graph.records))
+        return Verified(manifest, len(graph.records), runs, len(numbers), tables, other_code)
+
+
+def _check_files(graph: Graph, manifest: Manifest) -> Iterator[str]:
+    """Yield results that are not what the job wrote, by its record."""
+    known = {**manifest.left_out, **manifest.files}
+    for job, record in graph.records.items():
+        for path, state in record.writes.items():
+            content = known.get(f"{manifest.root}/{path}")
+            if content is None:
+                yield f"{path} is neither in it nor listed as left out, but {job} wrote it."
+            elif content.sha256 != state.digest:
+                yield f"{path} is not the file that {job} wrote, by its record."
+
+
+def _check_jobs(graph: Graph) -> Iterator[str]:
+    """Yield jobs that are missing, and jobs that read or were configured otherwise than the archive says."""
+    expected = read_result(graph.root / "specs" / "provenance.json")["jobs"]
+    yield from (f"the record of {job} is missing." for job in expected if job not in graph.records)
+    for job, record in graph.records.items():
+        yield from (f"{text}." for text in graph.breaks(job))
+        spec = read_result(graph.root / "specs" / f"{spec_of(job)}.json")
+        changes = [key for key, _, _ in differences(record.spec, spec)]
+        # The digest of code is no configuration; it may differ where the code that was executed does not.
+        for key in changes:
+            if key.partition(".")[0] != "sources":
+                yield f"{job} was made with another configuration than its spec has: {key} differs."
+
+
+def _check_runs(graph: Graph) -> Iterator[str]:
+    """Yield runs whose metrics, history and predictions do not agree, or that were made from other data."""
+    meta = read_result(graph.root / "data" / "meta.json")
+    for job in filter(is_run, graph.records):
+        try:
+            load_run(graph.root / job).predictions()
+        except UserError as error:
+            yield str(error)
+            continue
+        origin, record = read_result(graph.root / job / "provenance.json"), graph.records[job]
+        if origin["data_checksum"] != meta["checksum"]:
+            yield f"{job} was trained on data with another checksum than data/meta.json has."
+        if origin["configuration"] != record.spec and not record.adopted:
+            yield f"{job}/provenance.json has another configuration than the record of the run."
+
+
+def _numbers(graph: Graph) -> Iterator[tuple[str, Cell]]:
+    """Yield (where it is shown, value) for each number on a slide that stands in a file of the study."""
+    for deck in filter(is_deck, graph.writers):
+        for slide in load_slides(graph, deck):
+            for number in slide.numbers:
+                if number.cell.in_study:
+                    yield f"{deck}, slide {slide.number}: {number.text}", number.cell
+
+
+def _check_numbers(graph: Graph, numbers: Iterable[tuple[str, Cell]]) -> Iterator[str]:
+    runs = table_runs(graph)
+    for shown, cell in numbers:
+        try:
+            if not agrees(graph.root, cell, runs):
+                yield f"{shown} is not what stands at {cell.place}."
+        except UserError as error:
+            yield f"{shown}: {error}"
+
+
+def _check_crate(graph: Graph) -> Iterator[str]:
+    """Yield files of which the study's provenance tells something else than their records."""
+    told = {
+        entity["@id"].removeprefix(ROOT): entity.get("sha256")
+        for entity in read_result(graph.root / CRATE)["@graph"]
+        if entity["@type"] == "File"
+    }
+    for record in graph.records.values():
+        for path, state in record.writes.items():
+            if path != CRATE and told.get(path) != state.digest:
+                yield f"{CRATE} does not know {path} as it is."
+
+
+def _runs_other_code(graph: Graph, job: str) -> bool:
+    record = graph.records[job]
+    return dict(record.sources) != source_digests(*make_job(job, record.spec).modules)

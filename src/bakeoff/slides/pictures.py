@@ -1,0 +1,61 @@
+"""The pictures of the deck: figures drawn in its language, at the size of their place on a slide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bakeoff.figures import (
+    ablation_deltas,
+    accuracy_bars,
+    accuracy_vs_parameters,
+    accuracy_vs_time,
+    learning_curves,
+    superclass_confusion,
+)
+from bakeoff.figures.files import sources
+from bakeoff.figures.sheet import Sheet, can_write
+from bakeoff.slides.results import Results
+from bakeoff.slides.theme import Box
+from bakeoff.slides.words import Words
+
+POINTS = 72  # of an inch
+
+FIGURES: Mapping[str, Callable[..., Any]] = {
+    "accuracy_bars": accuracy_bars.plot,
+    "accuracy_vs_parameters": accuracy_vs_parameters.plot,
+    "accuracy_vs_time": accuracy_vs_time.plot,
+    "learning_curves": learning_curves.plot,
+    "superclass_confusion": superclass_confusion.plot,
+    "ablation_deltas": ablation_deltas.plot,
+}
+
+
+def draw(figure: str, box: Box, results: Results, words: Words, folder: Path) -> Path:
+    """Draw a figure of the study as large as `box` to `{folder}/{figure}.{language}.png`.
+
+    It fills the width of the box, and its height unless it would look stretched. Returns the file;
+    UserError where what the figure is drawn from is missing or damaged.
+    """
+    file = folder / f"{figure}.{words.language}.png"
+    sheet = Sheet(
+        files=(file,),
+        width=box.width / POINTS,
+        room=box.height / POINTS,
+        language=language_of(words),
+        names={**words.glossaries["names"], **_titles(results, words)},
+    )
+    FIGURES[figure](*sources(figure, list(results.ablations), results.root), sheet)
+    return file
+
+
+def language_of(words: Words) -> str:
+    """Return the language of the pictures: English where this machine has no font for that of the deck."""
+    return words.language if can_write(words.language) else "en"
+
+
+def _titles(results: Results, words: Words) -> dict[str, str]:
+    """Return what to show for the titles of the ablations, which their tables have in English."""
+    specs = results.ablation_specs.values()
+    return {spec.get("title.en"): spec.get(f"title.{language_of(words)}") for spec in specs}

@@ -1,0 +1,368 @@
+"""A table of edits: each on a complete study, with exactly the jobs that it must cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import Checkout, copy_repository
+
+ECA = {
+    "eca_resnet_20",
+    "eca_resnet_20_k5",
+    "eca_resnet_20_k7",
+    "eca_resnet_20_k9",
+    "eca_resnet_20_after_conv1",
+    "eca_resnet_20_after_addition",
+}
+GHOST = {"ghost_resnet_20", "ghost_resnet_20_r3", "ghost_resnet_20_r4"}
+COMPARED = {"resnet_20", "eca_resnet_20", "ghost_resnet_20"}
+
+DECKS = {"deck en", "deck zh"}
+COMPARISON_FIGURES = {
+    "plot_accuracy_bars",
+    "plot_accuracy_vs_parameters",
+    "plot_accuracy_vs_time",
+    "plot_learning_curves",
+    "plot_superclass_confusion",
+}
+END = {"claims", "report", *DECKS}
+AFTER_COMPARISON = {"compare", *COMPARISON_FIGURES, *END}
+ABLATIONS = {"ablate eca", "ablate ghost", "ablate attention_position"}
+AFTER_RUNS = {*AFTER_COMPARISON, *ABLATIONS, "plot_ablation_deltas"}
+
+
+def runs(variants: set[str]) -> set[str]:
+    return {f"train {variant}/seed0" for variant in variants}
+
+
+def profiles(variants: set[str]) -> set[str]:
+    return {f"profile_model {variant}" for variant in variants & COMPARED}
+
+
+EVERY_RUN = runs({"resnet_20"} | ECA | GHOST)
+EVERYTHING = {"prepare", *EVERY_RUN, *profiles(COMPARED), *AFTER_RUNS}
+
+# file, text, new text, jobs
+EDITS = {
+    "a comment in eca.py": (
+        "src/bakeoff/models/eca.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\n# A comment.\n",
+        set(),
+    ),
+    "real code in eca.py": (
+        "src/bakeoff/models/eca.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nUNUSED = 1\n",
+        {
+            *runs(ECA),
+            *profiles(ECA),
+            *AFTER_COMPARISON,
+            "ablate eca",
+            "ablate attention_position",
+            "plot_ablation_deltas",
+        },
+    ),
+    "the shared residual block": (
+        "src/bakeoff/models/cifar_resnet.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nUNUSED = 1\n",
+        {*EVERY_RUN, *profiles(COMPARED), *AFTER_RUNS},
+    ),
+    "another family's code": (
+        "src/bakeoff/models/hornet.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nUNUSED = 1\n",
+        set(),
+    ),
+    "the training loop": (
+        "src/bakeoff/training/loop.py",
+        "LOOK_EVERY = 20",
+        "LOOK_EVERY = 21",
+        {*EVERY_RUN, *AFTER_RUNS},
+    ),
+    "what the progress bar says": (
+        "src/bakeoff/training/progress.py",
+        'unit="step"',
+        'unit="steps"',
+        set(),
+    ),
+    "one figure's code": (
+        "src/bakeoff/figures/accuracy_bars.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nUNUSED = 1\n",
+        {"plot_accuracy_bars", "report", *DECKS},
+    ),
+    "one slide's text": (
+        "config/slides.yaml",
+        "en:\n",
+        "en:\n",
+        set(),
+    ),
+    "one recipe's value": (
+        "config/recipes.yaml",
+        "uniform:\n  epochs: 200",
+        "uniform:\n  gradient_clip: 5.0\n  epochs: 200",
+        {*EVERY_RUN, *AFTER_RUNS},
+    ),
+    "a recipe that nobody uses": (
+        "config/recipes.yaml",
+        "fast:\n  epochs: 16",
+        "fast:\n  gradient_clip: 5.0\n  epochs: 16",
+        set(),
+    ),
+    "a comment and the order of keys": (
+        "config/recipes.yaml",
+        "uniform:\n  epochs: 200\n  global_batch: 1024\n",
+        "uniform:\n  # A comment.\n  global_batch: 1024\n  epochs: 200\n",
+        set(),
+    ),
+    "how tables are tested": (
+        "src/bakeoff/analysis/claims.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nUNUSED = 1\n",
+        END,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_costs_exactly(built: Checkout, name: str) -> None:
+    file, before, after, expected = EDITS[name]
+    with built.changed(file, before, after):
+        assert built.plan() == expected
+
+
+# file, change, jobs
+CONFIGURED = {
+    "one variant's argument": (
+        "config/config.yaml",
+        {"variant_overrides": {"ghost_resnet_20": {"args": {"shortcut": "B"}}}},
+        {
+            *runs({"ghost_resnet_20"}),
+            *profiles({"ghost_resnet_20"}),
+            *AFTER_COMPARISON,
+            "ablate ghost",
+            "plot_ablation_deltas",
+        },
+    ),
+    "a seed of the comparison": (
+        "config/config.yaml",
+        {"seeds": {"comparison": [0, 1]}},
+        {f"train {variant}/seed1" for variant in COMPARED} | AFTER_COMPARISON,
+    ),
+    "a variant added": (
+        "config/config.yaml",
+        {"variants": ["resnet_20", "eca_resnet_20", "ghost_resnet_20", "resnet_32"]},
+        {"train resnet_32/seed0", "profile_model resnet_32", *AFTER_COMPARISON},
+    ),
+    "a variant removed": (
+        "config/config.yaml",
+        {"variants": ["resnet_20", "ghost_resnet_20"]},
+        AFTER_COMPARISON,
+    ),
+    "a family renamed": (
+        "config/models.yaml",
+        {"resnet_20": {"family": "Residual networks"}},
+        AFTER_COMPARISON,
+    ),
+    "other data": (
+        "config/config.yaml",
+        {"data": {"shapes": {"seed": 1}}},
+        {"prepare", *EVERY_RUN, *AFTER_RUNS},
+    ),
+    "mirrors of an archive that is not used": (
+        "config/config.yaml",
+        {"data": {"urls": ["https://example.org/cifar-100-binary.tar.gz"]}},
+        set(),
+    ),
+    "another torch and timm are the same to this policy": (
+        "config/config.yaml",
+        {"versions": "compatible"},
+        set(),
+    ),
+    "the policy on versions": (
+        "config/config.yaml",
+        {"versions": "strict"},
+        {*EVERY_RUN, *AFTER_RUNS},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURED)
+def test_a_setting_costs_exactly(built: Checkout, name: str) -> None:
+    file, change, expected = CONFIGURED[name]
+    with built.configured(file, change):
+        assert built.plan() == expected
+
+
+def test_no_change(built: Checkout) -> None:
+    assert built.plan() == set()
+
+
+def test_another_machine(built: Checkout) -> None:
+    assert built.plan("--cores", "1") == set()
+    assert built.plan("--profile", "profiles/gpu8") == set()
+    assert built.plan("--resources", "gpu=4") == set()
+    assert built.plan("--set-threads", "train=2") == set()
+
+
+def test_every_file_touched(built: Checkout) -> None:
+    for path in sorted(built.folder.rglob("*")):
+        if path.is_file() and ".snakemake" not in path.parts:
+            path.touch()
+    assert built.plan() == set()
+
+
+def test_results_copied_into_a_fresh_clone(built: Checkout, tmp_path: Path) -> None:
+    clone = copy_repository(tmp_path / "elsewhere" / "clone")
+    shutil.copytree(built.folder / "results", clone.folder / "results", copy_function=shutil.copy)
+    assert not (clone.folder / ".snakemake").exists()
+    assert clone.plan() == set()
+    # And without Snakemake's own records an edit is still seen.
+    with clone.configured("config/config.yaml", {"seeds": {"comparison": [0, 1]}}):
+        assert {job for job in clone.plan() if job.startswith("train")} == {
+            f"train {variant}/seed1" for variant in COMPARED
+        }
+
+
+def test_a_claim_added(built: Checkout) -> None:
+    path = built.folder / "config" / "claims.yaml"
+    original = path.read_text(encoding="utf-8")
+    claim = """
+- id: another
+  source: a test
+  statement: {en: "{claimed} is claimed.", zh: "声称为 {claimed}。"}
+  claimed: 1.0
+  unit: percent
+  relation: at_least
+  measure: {kind: top1, variant: resnet_20}
+"""
+    path.write_text(original + claim, encoding="utf-8")
+    try:
+        assert built.plan() == END
+    finally:
+        path.write_text(original, encoding="utf-8")
+
+
+def test_a_slides_text(built: Checkout) -> None:
+    import yaml  # noqa: PLC0415
+
+    path = built.folder / "config" / "slides.yaml"
+    original = path.read_text(encoding="utf-8")
+    content = yaml.safe_load(original)
+    section, texts = next((k, v) for k, v in content["en"].items() if isinstance(v, dict))
+    key = next(key for key, text in texts.items() if isinstance(text, str))
+    content["en"][section][key] += " "
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    try:
+        assert built.plan() == DECKS
+    finally:
+        path.write_text(original, encoding="utf-8")
+
+
+RUN = "results/runs/ghost_resnet_20/seed0"
+AFTER_GHOST = {
+    *runs({"ghost_resnet_20"}),
+    *AFTER_COMPARISON,
+    "ablate ghost",
+    "plot_ablation_deltas",
+}
+
+
+@pytest.mark.parametrize("file", ["metrics.json", "predictions.npz", "model.safetensors"])
+def test_a_file_of_a_run_deleted(built: Checkout, file: str) -> None:
+    path = built.folder / RUN / file
+    content = path.read_bytes()
+    path.unlink()
+    try:
+        assert built.plan() == AFTER_GHOST
+        assert (
+            f"ghost_resnet_20/seed0: runs/ghost_resnet_20/seed0/{file} is missing"
+            in built.reasons()
+        )
+    finally:
+        path.write_bytes(content)
+    assert built.plan() == set()
+
+
+@pytest.mark.parametrize("file", ["metrics.json", "predictions.npz"])
+def test_a_file_of_a_run_truncated(built: Checkout, file: str) -> None:
+    path = built.folder / RUN / file
+    content = path.read_bytes()
+    path.write_bytes(content[:-10])
+    try:
+        assert built.plan() == AFTER_GHOST
+        assert "was altered: it is not what the job wrote" in built.reasons()
+    finally:
+        path.write_bytes(content)
+
+
+def test_a_result_improved_by_hand(built: Checkout) -> None:
+    path = built.folder / RUN / "metrics.json"
+    content = path.read_text(encoding="utf-8")
+    metrics = json.loads(content)
+    # The same length, so that only the content tells.
+    better = content.replace(f'"seed": {metrics["seed"]}', '"seed": 7', 1)
+    assert len(better) == len(content)
+    path.write_text(better, encoding="utf-8")
+    try:
+        assert built.plan() == AFTER_GHOST
+        assert "metrics.json was altered" in built.reasons()
+    finally:
+        path.write_text(content, encoding="utf-8")
+
+
+def test_reasons_are_in_words(built: Checkout) -> None:
+    with built.configured("config/config.yaml", {"recipe_overrides": {"gradient_clip": 2.0}}):
+        text = built.reasons()
+    assert "stale: ghost_resnet_20/seed0: recipe.gradient_clip: None -> 2.0" in text
+    with built.changed(
+        "src/bakeoff/models/eca.py", "import annotations\n", "import annotations\n\nX = 1\n"
+    ):
+        text = built.reasons()
+    assert "stale: eca_resnet_20/seed0: code changed: bakeoff.models.eca" in text
+
+
+def test_why(built: Checkout) -> None:
+    target = "results/comparison/models.csv"
+    done = built.snakemake("why", "--config", f"target={target}")
+    assert f"{target} is current" in done.stdout
+    with built.configured("config/config.yaml", {"recipe_overrides": {"gradient_clip": 2.0}}):
+        done = built.snakemake("why", "--config", f"target={target}")
+    assert "recipe.gradient_clip: None -> 2.0" in done.stdout
+    done = built.snakemake("why", "--config", "target=results/comparison/model.csv")
+    assert done.returncode != 0
+    assert "did you mean 'results/comparison/models.csv'?" in done.stdout + done.stderr
+    assert built.plan() == set()
+
+
+def test_a_clock_that_was_set_back(built: Checkout) -> None:
+    """Results from the future are current, and an edit is seen all the same."""
+    future = time.time() + 1e6
+    for path in (built.folder / "results").rglob("*"):
+        if path.is_file():
+            os.utime(path, (future, future))
+    assert built.plan() == set()
+    with built.configured("config/config.yaml", {"variants": ["resnet_20", "ghost_resnet_20"]}):
+        assert built.plan() == AFTER_COMPARISON
+
+
+def test_two_at_once(built: Checkout) -> None:
+    """A second Snakemake that would write in the same root is refused in one sentence; a dry run is not."""
+    from bakeoff.staleness.tick import hold_root  # noqa: PLC0415
+
+    assert hold_root(built.folder / "results" / "specs")
+    done = built.snakemake("all")
+    assert done.returncode != 0
+    assert (
+        f"Another Snakemake (process {os.getpid()}) is at work in results"
+        in done.stdout + done.stderr
+    )
+    assert built.plan() == set()
