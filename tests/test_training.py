@@ -27,7 +27,8 @@ from bakeoff.training import checkpoint
 from bakeoff.training.batches import cut_epoch
 from bakeoff.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from bakeoff.training.devices import check_disk, check_gpus, supports
-from bakeoff.training.interrupts import INTERRUPTED
+from bakeoff.training.interrupts import INTERRUPTED, InterruptedRunError
+from bakeoff.training.loop import Trainer
 from bakeoff.training.optimization import WeightAverage, learning_rate, parameter_groups
 from bakeoff.training.predict import predict, score
 from bakeoff.training.recipe import Recipe
@@ -336,6 +337,27 @@ def test_told_to_stop(
 ) -> None:
     assert interrupted(SPEC, data, tmp_path, number, 1) == INTERRUPTED
     assert "the checkpoint is saved" in (tmp_path / "log.txt").read_text()
+    assert train(SPEC, data, tmp_path).returncode == 0
+    assert_identical(tmp_path / "run", undisturbed)
+
+
+@pytest.mark.parametrize("step", [3, 4, 5])
+def test_told_to_stop_before_and_after_the_end_of_an_epoch(
+    undisturbed: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    train_step = Trainer._train_step
+
+    def told(self: Trainer, *arguments: Any) -> None:
+        train_step(self, *arguments)
+        if self.progress.step + 1 == step:
+            self.stop.signal = "SIGTERM"
+
+    monkeypatch.setattr(Trainer, "_train_step", told)
+    paths = RunPaths(
+        data, tmp_path / "run", tmp_path / "checkpoints", SCHEMAS / "metrics.schema.yaml"
+    )
+    with pytest.raises(InterruptedRunError, match=f"stopped at step {step} "):
+        execute(SPEC, 0, paths, gpus=0, checkpoint_minutes=1)
     assert train(SPEC, data, tmp_path).returncode == 0
     assert_identical(tmp_path / "run", undisturbed)
 

@@ -55,7 +55,10 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--spec", type=Path, required=True, help="what is to be made (JSON)")
         added.add_argument("--log-file", type=Path, help="file for the log, besides the terminal")
         added.add_argument(
-            "--record", nargs=2, metavar=("ROOT", "JOB"), help="keep a record of what it was made from"
+            "--record",
+            nargs=2,
+            metavar=("ROOT", "JOB"),
+            help="keep a record of what it was made from",
         )
         return added
 
@@ -63,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     download.add_argument("--out", type=Path, required=True)
 
     fetch = command("fetch-weights", _fetch_weights, "fetch, check and lock pretrained weights")
-    fetch.add_argument("--out", type=Path, required=True, help="the file; only checked if it is there")
+    fetch.add_argument(
+        "--out", type=Path, required=True, help="the file; only checked if it is there"
+    )
     fetch.set_defaults(offline=False)
 
     prepare = command("prepare", _prepare, "turn an archive, or nothing, into prepared arrays")
@@ -79,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--processes", type=int, help="number of processes; default: one for each GPU"
     )
-    train.add_argument("--tensorboard", type=Path, nargs="?", help="folder for TensorBoard's event files")
+    train.add_argument(
+        "--tensorboard", type=Path, nargs="?", help="folder for TensorBoard's event files"
+    )
     train.add_argument("--checkpoint-minutes", type=float, default=10.0)
 
     profile = command("profile", _profile, "measure what a variant costs")
@@ -91,7 +98,9 @@ def _parser() -> argparse.ArgumentParser:
 
     plan = command("plan", _plan, "plan the runs that are not yet done")
     plan.add_argument("--root", type=Path, required=True, help="folder of the study's results")
-    plan.add_argument("--kind", required=True, choices=("gpu", "cpu"), help="what runs are trained on")
+    plan.add_argument(
+        "--kind", required=True, choices=("gpu", "cpu"), help="what runs are trained on"
+    )
     plan.add_argument("--devices", type=int, required=True, help="GPUs, or cores of the CPU")
 
     cards = command("cards", _cards, "write the model cards and the table of all models")
@@ -137,8 +146,8 @@ def _add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     archive.add_argument("--out", type=Path, required=True, help="the archive, a .tar.gz")
     archive.add_argument("--weights", action="store_true", help="pack the weights of the runs too")
 
-    verify = tool("verify", _verify, "check an archive: its files, runs, tables and slides")
-    verify.add_argument("archive", type=Path)
+    verify = tool("verify", _verify, "check results: every file, the runs, the tables, the slides")
+    verify.add_argument("results", type=Path, help="an archive, or the folder of a study's results")
 
 
 def _set_up_logging(file: Path | None) -> None:
@@ -317,13 +326,18 @@ def _trace(options: argparse.Namespace) -> None:
 
 def _archive(options: argparse.Namespace) -> None:
     from bakeoff.provenance.archive import pack
-    from bakeoff.provenance.printing import print_packed
+    from bakeoff.provenance.printing import print_manifest
 
-    print_packed(options.out, pack(options.root, options.out, weights=options.weights))
+    print_manifest(options.out, pack(options.root, options.out, weights=options.weights))
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from bakeoff.provenance.printing import print_verified
-    from bakeoff.provenance.verify import verify
+    from bakeoff.provenance.printing import print_manifest, print_verified
+    from bakeoff.provenance.verify import verify_archive, verify_results
 
-    print_verified(options.archive, verify(options.archive))
+    if options.results.is_dir():
+        print_verified(verify_results(options.results))
+    else:
+        manifest, verified = verify_archive(options.results)
+        print_manifest(options.results, manifest)
+        print_verified(verified)

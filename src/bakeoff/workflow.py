@@ -41,11 +41,11 @@ NETWORKS = Path("resources/networks.json")
 WEIGHTS = "resources/weights"
 LANGUAGES = ("zh", "en")
 # Keys that are given with --config to a target such as `why`, and are no part of a study.
-COMMAND_KEYS = frozenset(
-    {"target", "reason", "remove", "number", "slide", "file", "with_weights"}
-)
+COMMAND_KEYS = frozenset({"target", "reason", "remove", "number", "slide", "file", "with_weights"})
 COMMAND_LINE = "--config on the command line"
 TABLE_SUFFIXES = ("csv", "md", "tex")
+# Reasons that are told unasked why a job is stale; `snakemake why` tells all.
+TOLD = 4
 
 
 @dataclass(frozen=True)
@@ -86,26 +86,33 @@ class Layout:
             )
         if not self.state.reasons(job):
             return False
-        self._check_images(job)
         keep_older_than_tick(Path(self.study.root), self.state.job(job).writes)
         return True
 
-    def _check_images(self, job: str) -> None:
-        """Refuse to train on images that an archive left out; making them by itself would make every run stale."""
-        if job.startswith("runs/") and self.state.left_out("data"):
+    def check_images(self) -> None:
+        """Refuse to train on images that an archive left out.
+
+        They are not made as a matter of course, because then every run would be newly trained on them.
+
+        Raises:
+            UserError: they were left out, and nobody has made them since.
+        """
+        if self.state.left_out("data"):
+            root = self.study.root
             raise UserError(
-                f"{self.state.job(job).title} would have to be trained ({'; '.join(self.state.reasons(job))}), but "
-                f"the images were left out of the archive that {self.study.root} was unpacked from. To draw and read "
-                "what is there, use the archive's configuration and code; `python -m bakeoff verify` names its commit. "
-                f"To train, make the images first: snakemake {self.study.root}/data/meta.json --forcerun prepare"
+                f"Runs would have to be trained, but the images were left out of the archive that {root} was "
+                "unpacked from. To draw and read what is there, use the archive's configuration and code: `python "
+                "-m bakeoff verify` names its commit. To train, make the images first: "
+                f"snakemake {root}/data/meta.json --forcerun prepare"
             )
 
     def tell(self, job: str) -> None:
         """Print once why a job that was made before has to run again."""
         if job not in self.told and self.state.made_before(job):
             self.told.add(job)
-            title = self.state.job(job).title
-            print(f"stale: {title}: {'; '.join(self.state.reasons(job))}", file=sys.stderr)
+            title, reasons = self.state.job(job).title, self.state.reasons(job)
+            more = f"; and {len(reasons) - TOLD} more" if len(reasons) > TOLD else ""
+            print(f"stale: {title}: {'; '.join(reasons[:TOLD])}{more}", file=sys.stderr)
 
     def _archives(self) -> list[Path]:
         return [Path(file) for file in archive_files(self.study)]

@@ -23,6 +23,18 @@ rule provenance:
         " --record {wildcards.root} provenance --log-file {log}"
 
 
+def check_images():
+    """Refuse to train where an archive left the images out, before any job starts."""
+    jobs = list(workflow.dag.needrun_jobs())
+    made = {job.wildcards.root for job in jobs if job.rule.name == "prepare"}
+    trained = {job.wildcards.root for job in jobs if job.rule.name == "train"}
+    for root in trained - made:
+        try:
+            LAYOUTS[root].check_images()
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+
 rule trace:
     """Show the runs behind a number or a file: snakemake trace --config number=71.3, or file=results/figures/..."""
     log:

@@ -34,46 +34,42 @@ def print_trace(trace: Trace) -> None:
         console.print(Text(f"broken: {text}", style="red"))
 
 
-def print_packed(archive: Path, manifest: Manifest) -> None:
-    """Print what was packed, and the digest by which a receiver knows that it is the same archive."""
-    print(f"{archive}: {_amount(manifest.files.values())} of the study {manifest.name}")
-    print(f"SHA-256 {file_digest(archive)}")
-    print(f"left out: {_left_out(manifest)}")
-
-
-def print_verified(archive: Path, verified: Verified) -> None:
-    """Print what was checked, and how to go on."""
-    print("\n".join(_verified_lines(archive, verified)))
-
-
-def _verified_lines(archive: Path, verified: Verified) -> Iterator[str]:
-    manifest = verified.manifest
-    yield f"{archive} is whole: {_amount(manifest.files.values())} of the study {manifest.name}"
-    yield f"- {verified.jobs} jobs: each wrote what is there and read what the others wrote"
-    yield f"- {verified.runs} runs: metrics, history, predictions and data belong together"
-    yield f"- {verified.numbers} numbers on the slides are what the tables and runs say"
+def print_verified(verified: Verified) -> None:
+    """Print what was checked."""
+    print(f"- {verified.jobs} jobs: each wrote what is there and read what the others wrote")
+    print(f"- {verified.runs} runs: metrics, history, predictions and data belong together")
+    print(f"- {verified.numbers} numbers on the slides are what the tables and runs say")
     if verified.tables:
-        yield f"- computed again from the predictions, and the same: {', '.join(verified.tables)}"
-    yield f"- left out: {_left_out(manifest)}"
-    yield f"- SHA-256 {file_digest(archive)}: compare it with what the sender has"
-    commits = ", ".join(manifest.commits) or "none"
-    changes = ", with changes that were not committed" if manifest.dirty else ""
-    yield f"- commit of the runs: {commits}{changes}"
+        tables = ", ".join(verified.tables)
+        print(f"- computed again from the predictions, and the same: {tables}")
     if verified.other_code:
         count = Counter(job.partition("/")[0] for job in verified.other_code)
         kinds = ", ".join(f"{kind} ({number})" for kind, number in count.items())
-        yield f"- this checkout has other code than the archive for: {kinds}; Snakemake will call them stale"
-    yield f"To draw from it: tar -xzf {archive} in a checkout of that commit, then"
-    yield f"  snakemake {' '.join(_arguments(manifest))}figures"
+        print(
+            f"- made by other code than this checkout has, so that Snakemake calls it stale: {kinds}"
+        )
+
+
+def print_manifest(archive: Path, manifest: Manifest) -> None:
+    """Print what an archive holds, and how to draw from it."""
+    commits = ", ".join(manifest.commits) or "not known: they were not trained in a checkout"
+    changes = ", with changes that were not committed" if manifest.dirty else ""
+    print(f"{archive}: {_amount(manifest.files.values())} of the study {manifest.name}")
+    print(f"- SHA-256 {file_digest(archive)}: compare it with what the sender has")
+    print(f"- commit of the runs: {commits}{changes}")
+    print(f"- left out: {_left_out(manifest)}")
+    print("To draw from it, unpack it in a fresh checkout of that code:")
+    print(f"  tar -xzf {archive}")
+    print(f"  snakemake figures{''.join(_arguments(manifest))}")
 
 
 def _arguments(manifest: Manifest) -> Iterator[str]:
     """Yield the arguments by which Snakemake takes the study's configuration, `config/config.yaml` aside."""
-    for key, value in manifest.command_line.items():
-        yield f"--config {shlex.quote(f'{key}={canonical_json(value)}')} "
-    layers = manifest.layers[1:]
-    if layers:
-        yield f"--configfile {shlex.join(layers)} -- "
+    if layers := manifest.layers[1:]:
+        yield f" --configfile {shlex.join(layers)}"
+    if values := manifest.command_line.items():
+        words = [f"{key}={canonical_json(value)}" for key, value in values]
+        yield f" --config {shlex.join(words)}"
 
 
 def _amount(contents: Iterable[Content]) -> str:

@@ -1,32 +1,34 @@
-"""Checking an archive: that it is whole, that its parts belong together, and that its tables follow from its runs."""
+"""Checking results thoroughly, in an archive or where they are: what the workflow does not read at each start."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bakeoff.analysis.runs import load_run
 from bakeoff.errors import UserError
+from bakeoff.files import file_digest
+from bakeoff.provenance.archive import PROVENANCE
 from bakeoff.provenance.cells import Cell, agrees
 from bakeoff.provenance.crate import CRATE, ROOT
-from bakeoff.provenance.graph import Graph, is_run, load_graph, read_result
+from bakeoff.provenance.graph import Graph, is_run, load_graph, read_result, study_jobs
 from bakeoff.provenance.manifest import Manifest
 from bakeoff.provenance.recompute import is_table, table_again
 from bakeoff.provenance.rows import table_runs
 from bakeoff.provenance.slides import is_deck, load_slides
 from bakeoff.provenance.unpack import unpack
 from bakeoff.staleness.jobs import make_job
+from bakeoff.staleness.left_out import left_out
 from bakeoff.staleness.state import differences, spec_of
 from bakeoff.study.closure import source_digests
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What was found to be right in an archive."""
+    """What was found to be right."""
 
-    manifest: Manifest
     jobs: int
     runs: int
     numbers: int
@@ -37,8 +39,8 @@ class Verified:
     """Jobs whose code in this checkout is not the code that they ran."""
 
 
-def verify(archive: Path) -> Verified:
-    """Check an archive thoroughly, without changing anything.
+def verify_archive(archive: Path) -> tuple[Manifest, Verified]:
+    """Check that an archive is whole, that its parts belong together, and that its tables follow from its runs.
 
     Raises:
         UserError: something is wrong, a line for each thing.
@@ -46,42 +48,59 @@ def verify(archive: Path) -> Verified:
     with tempfile.TemporaryDirectory(prefix="bakeoff-verify-") as temporary:
         folder = Path(temporary)
         manifest = unpack(archive, folder)
-        graph = load_graph(folder / manifest.root)
-        other_code = [job for job in graph.records if _runs_other_code(graph, job)]
-        tables = [job for job in graph.records if is_table(job) and job not in other_code]
-        numbers = list(_numbers(graph))
-        problems = [
-            *_check_files(graph, manifest),
-            *_check_jobs(graph),
-            *_check_runs(graph),
-            *_check_numbers(graph, numbers),
-            *_check_crate(graph),
-        ]
-        # Only then: tables from damaged runs would say the same again, at length.
-        problems = problems or [text for job in tables for text in table_again(graph, job)]
-        if problems:
-            text = "\n".join(f"{archive}: {problem}" for problem in problems)
-            raise UserError(text.replace(f"{folder}/", ""))
-        runs = sum(map(is_run, graph.records))
-        return Verified(manifest, len(graph.records), runs, len(numbers), tables, other_code)
+        root = folder / manifest.root
+        digests = {
+            str(Path(path).relative_to(manifest.root)): content.sha256
+            for path, content in {**manifest.left_out, **manifest.files}.items()
+            if Path(path).is_relative_to(manifest.root)
+        }
+        try:
+            return manifest, _verify(root, digests)
+        except UserError as error:
+            lines = str(error).replace(f"{folder}/", "").splitlines()
+            raise UserError("\n".join(f"{archive}: {line}" for line in lines)) from None
 
 
-def _check_files(graph: Graph, manifest: Manifest) -> Iterator[str]:
+def verify_results(root: Path) -> Verified:
+    """Check that the results in `root` are what the jobs wrote, belong together, and that tables follow from runs.
+
+    Raises:
+        UserError: something is wrong, a line for each thing.
+    """
+    paths = load_graph(root).writers
+    there = {path: file_digest(root / path) for path in paths if (root / path).is_file()}
+    return _verify(root, {**left_out(root), **there})
+
+
+def _verify(root: Path, digests: Mapping[str, str]) -> Verified:
+    jobs = read_result(root / "specs" / "provenance.json")["jobs"]
+    graph = study_jobs(load_graph(root), [*jobs, PROVENANCE])
+    other_code = [job for job in graph.records if _runs_other_code(graph, job)]
+    tables = [job for job in graph.records if is_table(job) and job not in other_code]
+    problems = [*_check_files(graph, digests), *_check_jobs(graph), *_check_runs(graph)]
+    # What follows would say the same again, at length.
+    if not problems:
+        problems += _check_crate(graph)
+        problems += [text for shown in _numbers(graph) for text in _check_number(graph, *shown)]
+        problems += [text for job in tables for text in table_again(graph, job)]
+    if problems:
+        raise UserError("\n".join(problems))
+    runs, numbers = sum(map(is_run, graph.records)), sum(1 for _ in _numbers(graph))
+    return Verified(len(graph.records), runs, numbers, tables, other_code)
+
+
+def _check_files(graph: Graph, digests: Mapping[str, str]) -> Iterator[str]:
     """Yield results that are not what the job wrote, by its record."""
-    known = {**manifest.left_out, **manifest.files}
     for job, record in graph.records.items():
         for path, state in record.writes.items():
-            content = known.get(f"{manifest.root}/{path}")
-            if content is None:
-                yield f"{path} is neither in it nor listed as left out, but {job} wrote it."
-            elif content.sha256 != state.digest:
-                yield f"{path} is not the file that {job} wrote, by its record."
+            if path not in digests:
+                yield f"{path} is missing, but {job} wrote it."
+            elif digests[path] != state.digest:
+                yield f"{path} is not the file that {job} wrote: it was altered."
 
 
 def _check_jobs(graph: Graph) -> Iterator[str]:
-    """Yield jobs that are missing, and jobs that read or were configured otherwise than the archive says."""
-    expected = read_result(graph.root / "specs" / "provenance.json")["jobs"]
-    yield from (f"the record of {job} is missing." for job in expected if job not in graph.records)
+    """Yield jobs that read or were configured otherwise than is there now."""
     for job, record in graph.records.items():
         yield from (f"{text}." for text in graph.breaks(job))
         spec = read_result(graph.root / "specs" / f"{spec_of(job)}.json")
@@ -117,14 +136,12 @@ def _numbers(graph: Graph) -> Iterator[tuple[str, Cell]]:
                     yield f"{deck}, slide {slide.number}: {number.text}", number.cell
 
 
-def _check_numbers(graph: Graph, numbers: Iterable[tuple[str, Cell]]) -> Iterator[str]:
-    runs = table_runs(graph)
-    for shown, cell in numbers:
-        try:
-            if not agrees(graph.root, cell, runs):
-                yield f"{shown} is not what stands at {cell.place}."
-        except UserError as error:
-            yield f"{shown}: {error}"
+def _check_number(graph: Graph, shown: str, cell: Cell) -> Iterator[str]:
+    try:
+        if not agrees(graph.root, cell, table_runs(graph)):
+            yield f"{shown} is not what stands at {cell.place}."
+    except UserError as error:
+        yield f"{shown}: {error}"
 
 
 def _check_crate(graph: Graph) -> Iterator[str]:

@@ -111,7 +111,11 @@ def adopt(root: Path, jobs: Sequence[str], states: Iterator[State], note: str) -
                 outside={
                     str(path): file_state(path) for path in state.outside(name) if path.exists()
                 },
-                writes={path: file_state(root / path) for path in job.writes},
+                writes={
+                    # What an archive left out is still what it was.
+                    path: file_state(root / path) if (root / path).exists() else record.writes[path]
+                    for path in job.writes
+                },
                 adopted=(*record.adopted, entry),
             ),
         )

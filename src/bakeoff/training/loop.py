@@ -153,6 +153,7 @@ class Trainer:
         self._saved = time.monotonic()
         try:
             while self.progress.step < total:
+                self._stop_if_told()
                 epoch, first = divmod(self.progress.step, steps_per_epoch)
                 self._train_epoch(epoch, first, bar)
                 self._finish_epoch(epoch, bar)
@@ -184,7 +185,9 @@ class Trainer:
             self._train_step(epoch, order, self.epoch_steps[number])
             self.progress.step += 1
             bar.step()
-            if self.accelerator.num_processes == 1 or self.progress.step % LOOK_EVERY == 0:
+            often = self.accelerator.num_processes == 1 or self.progress.step % LOOK_EVERY == 0
+            # Not after the last step: a checkpoint before the validation would lose the epoch's record.
+            if often and number + 1 < len(self.epoch_steps):
                 self.progress.epoch_seconds = before + time.monotonic() - begun
                 self._look(started)
         # Reading the sums waits for the device, so that the seconds are those of finished work.
@@ -300,14 +303,17 @@ class Trainer:
             lambda values: mean_over_processes(self.accelerator, values),
         )
 
-    def _look(self, started: float) -> None:
-        """Stop if told to, and save if the last checkpoint is old; at most every few steps on several processes."""
+    def _stop_if_told(self) -> None:
         if any_process(self.accelerator, self.stop.signal is not None):
             self._save()
             raise InterruptedRunError(
                 f"{self.task.title}: stopped at step {self.progress.step} by {self.stop.signal or 'another process'}; "
                 "the checkpoint is saved and the next start resumes there."
             )
+
+    def _look(self, started: float) -> None:
+        """Stop if told to, and save if the last checkpoint is old; at most every few steps on several processes."""
+        self._stop_if_told()
         if self.progress.step % LOOK_EVERY:
             return
         self._check_finite()
