@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow check format lock clean
+.PHONY: help env demo test test-slow test-slurm check format lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,10 @@ test: env  ## The test suite (no GPU, no network)
 
 test-slow: env  ## The slow tests
 	pytest -m slow
+
+test-slurm: env  ## The tests on a real Slurm; installs Debian's packages for it
+	tests/slurm/install.sh || echo "The packages cannot be had here; the tests will be skipped."
+	pytest -m slurm -rs tests/slurm
 
 check: env  ## Lint, format and types
 	ruff check .

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -288,7 +287,7 @@ def brute_force(wanted: list[Demand], devices: int) -> float:
     ],
 )
 def test_the_solver_finds_the_best_schedule_of_a_handful(wanted: list[Demand]) -> None:
-    solution = solve(wanted, 4, 20.0)
+    solution = solve(wanted, 4, 20.0, known=1000.0)
     assert solution is not None
     assert solution.proven
     found = makespan(list_schedule(by_priority(solution.jobs), 4))
@@ -368,10 +367,10 @@ def test_the_default_study_fits_in_a_night_by_its_multiplications(study: Layout)
 
 def test_the_plan_of_the_default_study_is_near_its_lower_bound(study: Layout) -> None:
     wanted = default_demands(study, Predictor(V100))
-    chosen = choose(wanted, 8, 30.0)
+    chosen = choose(wanted, 8, 10.0)
     bound = lower_bound(wanted, 8)
     assert makespan(chosen.placed) <= 1.05 * bound
-    assert chosen.seconds < 60
+    assert chosen.seconds < 20
     # And so is what serves as long as there is no plan, or no solver.
     assert makespan(list_schedule(by_priority(greedy(wanted, 8)), 8)) <= 1.05 * bound
     assert makespan(list_schedule(by_priority(balanced(wanted, 8)), 8)) <= 1.1 * bound
@@ -384,7 +383,9 @@ def test_gpus_and_price_reach_no_result(
     other = load_layouts([], {"gpus": 8, "price": {"gpu_hour": 9.0}}, SCHEMAS)["results"]
     assert other.specs["plan"]["gpus"] == 8
     assert other.specs["plan"]["price"] == {"gpu_hour": 9.0, "currency": "USD"}
-    assert {**other.specs, "plan": None} == {**study.specs, "plan": None}
+    # A pack of the results says how Snakemake was called; nothing else may know.
+    for name in study.specs.keys() - {"plan", "pack"}:
+        assert other.specs[name] == study.specs[name], name
 
 
 @pytest.mark.parametrize(
@@ -622,16 +623,18 @@ def test_a_plan_is_written_and_knows_what_is_done(tmp_path: Path) -> None:
 
     # One run is done, and took twice as long as that plan said.
     row = schedule.set_index("run").loc["deep/seed0"]
-    hours = 2 * (row["hours"] - CORE.start_up_seconds / 3600)
+    start_up = CORE.start_up_seconds / 3600
+    hours = 2 * (row["hours"] - start_up)
     finish(tmp_path, spec, "deep", 0, hours)
     assert pending_runs(tmp_path, all_runs(spec)) == {"shallow": [0, 1, 2], "deep": [1, 2]}
     second = make_plan(spec, tmp_path, cores)
     assert (second.planned, second.finished) == (5, 1)
     assert second.past_predictions is not None
     assert second.past_predictions["median_error_pct"] == pytest.approx(100, abs=1)
-    assert "finished runs (1 variants)" in in_words(second)
+    assert "finished runs (1 variant)" in in_words(second)
     again = pd.read_csv(folder / "schedule.csv").set_index("run")
-    assert again.loc["deep/seed1", "hours"] > 1.5 * row["hours"]
+    # A little more than twice: the throughput that runs report is that of training, without validation.
+    assert again.loc["deep/seed1", "hours"] - start_up == pytest.approx(hours, rel=0.2)
     judged = pd.read_csv(folder / "predictions.csv")
     assert list(judged["run"]) == ["deep/seed0"]
     assert judged["measured_hours"][0] == pytest.approx(hours)
@@ -671,7 +674,7 @@ def test_snakemake_plans_and_follows(tmp_path: Path) -> None:
     over["variant_overrides"] = {"resnet_20": over["variant_overrides"]["resnet_20"]}
     project = make_project(tmp_path / "project", over)
     runs = project.folder / "results" / "runs"
-    targets = [f"results/runs/resnet_20/seed{seed}/metrics.json" for seed in (0, 1)]
+    target = "results/runs/resnet_20/seed0/metrics.json"
 
     done = project.snakemake("plan")
     assert done.returncode == 0, done.stderr
@@ -679,16 +682,12 @@ def test_snakemake_plans_and_follows(tmp_path: Path) -> None:
     assert not runs.exists(), "a plan trains nothing"
     plan = json.loads((project.folder / "results" / "plan" / "gpus.json").read_text())
 
-    dry = project.snakemake("-n", targets[0])
+    dry = project.snakemake("-n", target)
     assert f"priority: {plan['runs']['resnet_20/seed0']['priority']}" in dry.stdout
-    real = project.snakemake(targets[0])
+    real = project.snakemake(target)
     assert real.returncode == 0, real.stderr
     assert "for 1 run on 2 cores (predicted from a calibration on" in real.stderr
 
     again = project.snakemake("plan")
-    assert "1 runs on 2 cores" in again.stdout
-    assert "Past predictions: 1 runs" in again.stdout
-    real = project.snakemake(targets[1])
-    assert "predicted from the run that is done" in real.stderr
-    assert "Nothing to be done" in project.snakemake("-n", *targets).stderr
-    shutil.rmtree(runs)
+    assert "1 run on 2 cores" in again.stdout
+    assert "Past predictions: off by" in again.stdout

@@ -18,10 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 DAEMONS = ("munged", "slurmctld", "slurmd")
 # The plugin removes SLURM_CONF from the environment of its jobs, so only the usual place will do.
 ETC = Path("/etc/slurm")
 FILES = ("slurm.conf", "gres.conf", "cgroup.conf")
+FOLDER = "bakeoff-slurm"
 GPUS = 8
 
 SLURM_CONF = """\
@@ -70,22 +73,34 @@ def why_not() -> str | None:
         return f"{', '.join(missing)} not installed; `make test-slurm` installs Debian's slurm-wlm and munge"
     if getpass.getuser() != "root":
         return "slurmd starts jobs for others, which takes root"
-    taken = [str(ETC / name) for name in FILES if (ETC / name).exists() and not _ours(ETC / name)]
+    taken = [str(ETC / name) for name in FILES if (ETC / name).exists() and not _left_behind(ETC / name)]
     if taken:
-        return f"{', '.join(taken)} exist: this machine belongs to a cluster"
+        return f"{', '.join(taken)} exist: this machine belongs to a cluster, or another test is running"
     return None
 
 
 def _ours(file: Path) -> bool:
-    """Return whether a file is a link that an earlier test has set."""
-    return file.is_symlink() and file.readlink().parent.name == "bakeoff-slurm"
+    """Return whether a file is a link that a test has set."""
+    return file.is_symlink() and file.readlink().parent.name == FOLDER
+
+
+def _left_behind(file: Path) -> bool:
+    """Return whether a file is a link of a test that has ended without removing it."""
+    if not _ours(file):
+        return False
+    try:
+        controller = int((file.readlink().parent / "slurmctld.pid").read_text())
+    except (OSError, ValueError):
+        return True
+    return not psutil.pid_exists(controller)
 
 
 @dataclass
 class Cluster:
-    """The daemons, and what tests ask them."""
+    """The daemons."""
 
     folder: Path
+    """For all their files; named FOLDER, by which a later test knows whose links in /etc/slurm are."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self) -> None:

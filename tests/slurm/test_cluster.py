@@ -14,12 +14,13 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from cluster import Cluster, Job, jobs, run, wait_for, why_not
+from cluster import FOLDER, Cluster, Job, jobs, run, wait_for, why_not
 from training import Run, held, step_after
 
 from conftest import REPOSITORY, Project, make_project, project_environment
 
-pytestmark = pytest.mark.slurm
+# Idle most of the time: Slurm, Snakemake and their plugin ask one another every so many seconds.
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1200)]
 
 GPUS_PER_RUN = 2
 EPOCHS = 40
@@ -52,7 +53,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     reason = why_not()
     if reason:
         pytest.skip(reason)
-    started = Cluster(tmp_path_factory.mktemp("cluster") / "bakeoff-slurm")
+    started = Cluster(tmp_path_factory.mktemp("cluster") / FOLDER)
     try:
         started.start()
         yield started
@@ -139,10 +140,8 @@ class Story:
     at_once: tuple[Job, Job]
     """The jobs of both runs while both were training."""
     stops: dict[str, Stop]
-    left_alone: Run
-    """The run whose job ended by itself when Snakemake was dead."""
-    jobs_left: list[int]
-    """The jobs that were still running then."""
+    left: tuple[Job, Job]
+    """The jobs of both runs that a killed Snakemake left behind; that of the second run ended by itself."""
     locked: Finished
     refused: Finished
     """The first attempt to go on, while those jobs were there."""
@@ -154,9 +153,9 @@ class Story:
 def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
     """Compute a comparison of two runs, and disturb it in every way.
 
-    The job of the first is cancelled, that of the second reaches its time limit. After both are resumed, one of them
-    is preempted. When it is back, Snakemake itself is killed. One of the jobs that it leaves behind ends by itself,
-    the other one is cancelled. Another Snakemake finishes the study.
+    The job of the first is cancelled, that of the second reaches its time limit. When both are back, a more important
+    job takes all GPUs for a moment. When they are back again, Snakemake itself is killed: the first job that it leaves
+    behind is cancelled, the second ends by itself. Another Snakemake finishes the study.
     """
     project = make_project(tmp_path_factory.mktemp("slurm") / "project", STUDY)
     runs = one, other = Run(project.folder, 0), Run(project.folder, 1)
@@ -171,25 +170,27 @@ def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
         with held("resumed at step", *runs):
             killed = Stop(at_once[0], killed_log, one.resumed_at())
             limited = Stop(at_once[1], limited_log, other.resumed_at())
-            victim, victims_job, preempted_log = preempt(*runs)
-            at = step_after("stopped at step", preempted_log)
-            with held(f"resumed at step {at}", victim):
-                preempted = Stop(victims_job, preempted_log, victim.resumed_at())
-                (orphan,) = {one, other} - {victim}
-                orphans_job = orphan.job()
-                snakemake.kill()
-                snakemake.wait()
-                locked = finish(project, MODELS)
-                assert finish(project, "--unlock").code == 0
-                refused = finish(project, MODELS)
-                left = [job.number for job in jobs() if job.state == "RUNNING"]
-                run("scancel", str(orphans_job.number))
-                orphaned_log = end(orphan, signal.SIGTERM)
+            preempted_job = other.job()
+            run("sbatch", "--partition=urgent", "--gpus=8", "--output=/dev/null", "--wrap=true")
+            end(one, signal.SIGTERM)
+            preempted_log = end(other, signal.SIGTERM)
+        for each in runs:
+            start_again(each)
+        with held("resumed at step", *runs):
+            preempted = Stop(preempted_job, preempted_log, other.resumed_at())
+            left = one.job(), other.job()
+            snakemake.kill()
+            snakemake.wait()
+            locked = finish(project, MODELS)
+            assert finish(project, "--unlock").code == 0
+            refused = finish(project, MODELS)
+            run("scancel", str(one.job().number))
+            orphaned_log = end(one, signal.SIGTERM)
     wait_for(lambda: not run("squeue", "--noheader"), 120)
     result = finish(project, MODELS)
-    orphaned = Stop(orphans_job, orphaned_log, orphan.resumed_at())
+    orphaned = Stop(left[0], orphaned_log, one.resumed_at())
     stops = {"killed": killed, "limited": limited, "preempted": preempted, "orphaned": orphaned}
-    return Story(project, runs, at_once, stops, victim, left, locked, refused, result)
+    return Story(project, runs, at_once, stops, left, locked, refused, result)
 
 
 def end(held_run: Run, number: signal.Signals) -> str:
@@ -200,18 +201,11 @@ def end(held_run: Run, number: signal.Signals) -> str:
     return held_run.log()
 
 
-def preempt(*runs: Run) -> tuple[Run, Job, str]:
-    """Give the GPUs of one run to a more important job; return that run, its job, and its log when it had stopped."""
-    before = {each: each.job() for each in runs}
-    # Four are free; Slurm chooses who has to give the other two.
-    run("sbatch", "--partition=urgent", "--gpus=6", "--output=/dev/null", "--wrap=true")
-    wait_for(lambda: any(each.told(signal.SIGTERM) for each in runs), 30)
-    (victim,) = [each for each in runs if each.told(signal.SIGTERM)]
-    log = end(victim, signal.SIGTERM)
-    wait_for(lambda: victim.job().state == "PENDING", 60)
-    # What Slurm has put back into the queue waits there for two minutes.
-    run("scontrol", "update", f"JobId={victim.job().number}", "StartTime=now")
-    return victim, before[victim], log
+def start_again(stopped: Run) -> None:
+    """Let Slurm start a job that it has put back into the queue, where it would wait for two minutes."""
+    wait_for(lambda: stopped.job().state == "PENDING", 60)
+    stopped.log_file.unlink()
+    run("scontrol", "update", f"JobId={stopped.job().number}", "StartTime=now")
 
 
 # --- what each job was given
@@ -296,17 +290,17 @@ def test_two_snakemakes_do_not_write_the_same_files(story: Story) -> None:
     assert "still in Slurm's queue" in story.refused.output
     scancel = re.search(r"scancel ([\d ]+)", story.refused.output)
     assert scancel
-    # They are named, and there are no others.
-    assert sorted(map(int, scancel[1].split())) == story.jobs_left
-    assert len(story.jobs_left) == len(story.runs)
+    assert set(map(int, scancel[1].split())) == {job.number for job in story.left}
 
 
 def test_the_next_snakemake_finishes_the_study_and_repeats_nothing(story: Story) -> None:
     assert story.result.code == 0, story.result.output
     assert (story.project.folder / MODELS).exists()
-    # Only the run whose job was cancelled; the other had ended by itself.
+    # The run whose job was cancelled, and not the one whose job had ended by itself.
+    first, second = story.runs
     assert story.result.output.count("has been submitted") == 1
-    assert story.left_alone.job().number in story.jobs_left
+    assert first.job().number > story.left[0].number
+    assert second.job().number == story.left[1].number
 
 
 def gpus_of(job: Job) -> list[str]:

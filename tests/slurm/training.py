@@ -27,10 +27,14 @@ class Run:
         """Where its five files go."""
         return self.project / self.root / "runs" / self.variant / f"seed{self.seed}"
 
+    @property
+    def log_file(self) -> Path:
+        """The log of its present attempt, or of the last one."""
+        return self.project / self.root / "logs" / "train" / self.variant / f"seed{self.seed}.log"
+
     def log(self) -> str:
-        """Return what the present attempt, or the last one, has logged."""
-        file = self.project / self.root / "logs" / "train" / self.variant / f"seed{self.seed}.log"
-        return file.read_text(encoding="utf-8") if file.exists() else ""
+        """Return what stands in the log."""
+        return self.log_file.read_text(encoding="utf-8") if self.log_file.exists() else ""
 
     def resumed_at(self) -> int | None:
         """Return the step from which the present attempt went on."""

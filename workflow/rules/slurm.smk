@@ -2,7 +2,7 @@
 
 import os
 
-from bakeoff.launch.slurm import answer_for_sacct, check_no_job_is_left, relay_signals
+from bakeoff.launch.slurm import check_no_job_is_left, relay_signals
 
 if workflow.remote_exec:
     # This is Snakemake inside a job.
@@ -28,11 +28,11 @@ localrules:
 
 
 def check_queue():
-    """Refuse to start runs that an earlier Snakemake's jobs still work on, and see to it that states can be asked."""
+    """Refuse to start runs that jobs of an earlier Snakemake still work on, and put right how states are asked."""
     try:
         check_no_job_is_left(Path.cwd())
     except UserError as error:
         raise WorkflowError(str(error)) from None
     if workflow.non_local_exec:
-        profile = Path(workflow.basedir).parent / "profiles" / "slurm"
-        answer_for_sacct(profile / "bin", os.environ)
+        stand_ins = Path(workflow.basedir).parent / "profiles" / "slurm" / "bin"
+        os.environ["PATH"] = f"{stand_ins}{os.pathsep}{os.environ['PATH']}"

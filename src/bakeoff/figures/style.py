@@ -11,7 +11,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 INK = "#2b2b2b"
 MUTED = "#6e6e6e"
-FAINT = "#b5b5b5"
 ACCENT = "#0072b2"
 AGAINST = "#d55e00"
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,12 +88,6 @@ def jobs_left(folder: Path) -> list[Job]:
         for number, state, name, where in rows
         if name.startswith(f"{JOB_PREFIX}_") and Path(where) == folder
     ]
-
-
-def answer_for_sacct(stand_in: Path, environment: MutableMapping[str, str]) -> None:
-    """Put the folder `stand_in`, which holds an sacct that asks squeue, first on PATH if sacct itself does not work."""
-    if shutil.which("sacct") is None or _output(["sacct", "--noheader", "--allocations"]) is None:
-        environment["PATH"] = f"{stand_in}{os.pathsep}{environment['PATH']}"
 
 
 def _output(command: list[str]) -> str | None:

@@ -130,26 +130,24 @@ def check_weights(source: Source, path: Path) -> None:
         )
     if lock is not None and path.stat().st_size != lock.size:
         raise UserError(_another_file(path, f"{path.stat().st_size} bytes", f"{lock.size} bytes"))
-    if lock is None or _changed_after(path, lock_path(path)):
-        check_digest(path, expected_digest(source, lock))
+    expected = expected_digest(source, lock)
+    if expected is not None and (lock is None or _changed_after(path, lock_path(path))):
+        check_digest(path, expected)
 
 
 def check_lock(source: Source, path: Path, lock: Lock | None) -> None:
     """Raise UserError if the lock of `path` is that of other weights than `source` describes."""
     if lock is None:
         return
-    locked = Source(lock.hub, lock.file, lock.revision, lock.sha256)
-    same = (locked.hub, locked.file) == (source.hub, source.file)
     # A branch or tag says nothing about a commit, and a file that was put there has none.
-    commits = source.revision if _is_commit(source.revision) else None, lock.revision
-    if same and None not in commits and commits[0] != commits[1]:
-        same = False
-    if source.sha256 not in (None, lock.sha256):
-        same = False
-    if not same:
+    other_commit = _is_commit(source.revision) and lock.revision not in (None, source.revision)
+    other_content = source.sha256 not in (None, lock.sha256)
+    if (lock.hub, lock.file) != (source.hub, source.file) or other_commit or other_content:
+        locked = Source(lock.hub, lock.file, lock.revision, lock.sha256)
         raise UserError(
             f"{lock_path(path)} is the lock of {_pinned(locked)}, but the variant wants "
-            f"{_pinned(source)}; remove the lock and {path.name} to change to that one."
+            f"{_pinned(source)}; to change to that one, remove the lock, and {path.name} if it is "
+            "the old one."
         )
 
 
@@ -195,8 +193,9 @@ def check_digest(path: Path, expected: str | None) -> str:
 
 def _another_file(path: Path, found: str, expected: str) -> str:
     return (
-        f"The weights {path} have {found}, but {expected} is expected; put the right file there, "
-        f"or remove it and {lock_path(path).name} to start anew."
+        f"The weights {path} have {found}, but {expected} is expected; put the right file there, or "
+        "remove it to have it fetched again. Only if this one is meant, remove "
+        f"{lock_path(path).name} and any weights.sha256."
     )
 
 

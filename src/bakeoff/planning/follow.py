@@ -15,7 +15,7 @@ from typing import Any
 from bakeoff.files import canonical_json, read_json, sha256_text
 from bakeoff.planning.allocation import balanced, demands
 from bakeoff.planning.calibration import calibrated, load_calibration
-from bakeoff.planning.machine import Fleet, Kind
+from bakeoff.planning.machine import Fleet, Kind, counted
 from bakeoff.planning.measured import corrected, read_finished
 from bakeoff.planning.prediction import Predictor
 from bakeoff.planning.schedule import Job, list_schedule, makespan, priorities
@@ -105,8 +105,9 @@ def forecast(
             jobs.append(Job(run, variant, seed, gpus, predictor.seconds(work[variant], gpus)))
     jobs.sort(key=lambda job: -assigned_to(job.variant, job.seed, given).priority)
     seconds = makespan(list_schedule(jobs, devices.count))
-    number = "1 run" if len(jobs) == 1 else f"{len(jobs)} runs"
-    return f"About {duration(seconds)} for {number} on {devices} (predicted from {_basis(predictor, len(finished))})."
+    basis = _basis(predictor, len(finished))
+    runs_in_words = counted(len(jobs), "run")
+    return f"About {duration(seconds)} for {runs_in_words} on {devices} (predicted from {basis})."
 
 
 def known_predictor(spec: Mapping[str, Any], root: Path, kind: Kind) -> Predictor:

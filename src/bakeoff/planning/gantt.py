@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from bakeoff.figures import style
 from bakeoff.figures.sheet import Sheet, drawing
 from bakeoff.planning.follow import duration
-from bakeoff.planning.machine import Fleet, devices_in_words
+from bakeoff.planning.machine import Fleet, counted, devices_in_words
 from bakeoff.planning.schedule import Placed, blocks
 from bakeoff.planning.summary import HOUR, Summary
 
@@ -87,8 +87,8 @@ def _label(axes: Axes, each: Placed, hours: float) -> None:
 def _title(summary: Summary) -> str:
     devices = devices_in_words(summary.kind, summary.devices)
     if not summary.planned:
-        return f"{summary.study}: all {summary.finished} runs are done"
+        return f"{summary.study}: all {counted(summary.finished, 'run')} are done"
     return (
-        f"{summary.study}: {summary.planned} runs on {devices} in {duration(HOUR * summary.hours)}, "
+        f"{summary.study}: {counted(summary.planned, 'run')} on {devices} in {duration(HOUR * summary.hours)}, "
         f"{summary.gap_pct:.1f} % above the lower bound"
     )

@@ -92,7 +92,12 @@ def fleet(gpus: int | None, cores: int | None) -> Fleet:
     return Fleet("gpu", gpus) if gpus else Fleet("cpu", max(1, cores or 1))
 
 
+def counted(number: int, word: str) -> str:
+    """Return "1 run" or "2 runs"."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 def devices_in_words(kind: str, count: int) -> str:
     """Return a number of devices in words: "8 GPUs", "1 core"."""
     word = "GPU" if kind == "gpu" else "core"
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return counted(count, word)

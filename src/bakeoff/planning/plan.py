@@ -87,7 +87,7 @@ def choose(wanted: Sequence[Demand], devices: int, time_limit: float) -> Chosen:
     wanted = worth_splitting(wanted, devices)
     rule = list_schedule(by_priority(greedy(wanted, devices)), devices)
     candidates = [("greedy", rule)]
-    solution = solve(wanted, devices, time_limit) if wanted else None
+    solution = solve(wanted, devices, time_limit, makespan(rule)) if wanted else None
     if solution is not None:
         method = "optimal" if solution.proven else "best in time"
         candidates.insert(0, (method, list_schedule(by_priority(solution.jobs), devices)))

@@ -45,15 +45,20 @@ class Solution:
     proven: bool
 
 
-def solve(wanted: Sequence[Demand], devices: int, time_limit: float) -> Solution | None:
-    """Return the solver's choice, or None where it found none within `time_limit` seconds."""
+def solve(
+    wanted: Sequence[Demand], devices: int, time_limit: float, known: float
+) -> Solution | None:
+    """Return the solver's choice, or None where it found none within `time_limit` seconds.
+
+    Only schedules of at most `known` seconds are looked for: the length of one that is known already.
+    """
     blocks = {
         width: [Block(first, width) for first in range(0, devices - width + 1, width)]
         for width in sorted({width for demand in wanted for width in demand.seconds})
     }
     problem = pulp.LpProblem("plan", pulp.LpMinimize)
-    # The bound is known beforehand; telling it lets the solver stop as soon as it is reached.
-    length = pulp.LpVariable("length", lowBound=lower_bound(wanted, devices))
+    # Both bounds are known beforehand, and telling them spares the solver most of its search.
+    length = pulp.LpVariable("length", lower_bound(wanted, devices), known)
     counts = {
         (number, block): pulp.LpVariable(
             f"runs_{number}_{block.first}_{block.width}", 0, len(demand.seeds), cat="Integer"

@@ -10,7 +10,7 @@ from typing import Any
 from bakeoff.planning.allocation import Demand, lower_bound
 from bakeoff.planning.follow import duration
 from bakeoff.planning.history import Outcome, summary_of_errors
-from bakeoff.planning.machine import Fleet, Machine, devices_in_words
+from bakeoff.planning.machine import Fleet, Machine, counted, devices_in_words
 from bakeoff.planning.prediction import Predictor
 from bakeoff.planning.schedule import Placed, list_schedule, makespan
 from bakeoff.planning.work import Work
@@ -149,27 +149,25 @@ def in_words(summary: Summary) -> str:
     """Return a plan in a few lines."""
     devices = devices_in_words(summary.kind, summary.devices)
     if not summary.planned:
-        return (
-            f"All {summary.finished} runs of the study '{summary.study}' are done: nothing to plan."
-        )
+        return f"All {counted(summary.finished, 'run')} of the study '{summary.study}' are done: nothing to plan."
+    bases = ", ".join(
+        f"{basis} ({counted(number, 'variant')})"
+        for basis, number in summary.variants_by_basis.items()
+    )
     lines = [
-        f"{summary.planned} runs on {devices} ({summary.device or 'not at hand'}): "
+        f"{counted(summary.planned, 'run')} on {devices} ({summary.device or 'not at hand'}): "
         f"{duration(HOUR * summary.hours)}, {summary.gap_pct:.1f} % above the lower bound "
         f"({summary.method}, found in {summary.solver_seconds:.0f} s).",
         f"One after another on {devices}: {duration(HOUR * summary.sequence_hours)}. "
         f"One {'GPU' if summary.kind == 'gpu' else 'core'} each, first come: "
         f"{duration(HOUR * summary.first_come_hours)}.",
         _costs_in_words(summary),
-        "Predicted from: "
-        + ", ".join(
-            f"{basis} ({count} variants)" for basis, count in summary.variants_by_basis.items()
-        )
-        + ".",
+        f"Predicted from: {bases}.",
     ]
     if past := summary.past_predictions:
         lines.append(
-            f"Past predictions: {past['runs']} runs took {past['median_error_pct']:+.0f} % of the predicted time "
-            f"more in the median, {past['largest_error_pct']:+.0f} % at most."
+            f"Past predictions: off by {past['median_error_pct']:+.0f} % in the median of "
+            f"{counted(past['runs'], 'run')}, by {past['largest_error_pct']:+.0f} % at most."
         )
     return "\n".join(lines)
 

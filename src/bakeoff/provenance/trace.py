@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -207,8 +208,10 @@ def _sorted(runs: Iterable[str]) -> tuple[str, ...]:
 
 
 def _plain(text: str) -> str:
-    """Return a number as it is typed: with the minus sign of keyboards, without unit and separators."""
-    return text.replace("−", "-").replace(",", "").strip(" %+")
+    """Return a number as it is typed: with the minus sign of keyboards, without plus, separators and unit."""
+    typed = text.replace("−", "-").replace(",", "").strip()
+    found = re.fullmatch(r"\+?(-?\d*\.?\d+)( ?[^\d\s]+)?", typed)
+    return found.group(1) if found else typed
 
 
 def _equal(shown: str, number: str) -> bool:

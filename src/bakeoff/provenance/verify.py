@@ -67,7 +67,8 @@ def verify_results(root: Path) -> Verified:
     Raises:
         UserError: something is wrong, a line for each thing.
     """
-    paths = load_graph(root).writers
+    records = load_graph(root).records.values()
+    paths = {path for record in records for path in (*record.reads, *record.writes)}
     there = {path: file_digest(root / path) for path in paths if (root / path).is_file()}
     return _verify(root, {**left_out(root), **there})
 
@@ -97,6 +98,10 @@ def _check_files(graph: Graph, digests: Mapping[str, str]) -> Iterator[str]:
                 yield f"{path} is missing, but {job} wrote it."
             elif digests[path] != state.digest:
                 yield f"{path} is not the file that {job} wrote: it was altered."
+        for path, state in record.reads.items():
+            # Files that a job wrote are followed from job to job.
+            if path not in graph.writers and digests.get(path) != state.digest:
+                yield f"{job} was made from another {path} than the one that is there."
 
 
 def _check_jobs(graph: Graph) -> Iterator[str]:
