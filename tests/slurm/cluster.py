@@ -73,7 +73,9 @@ def why_not() -> str | None:
         return f"{', '.join(missing)} not installed; `make test-slurm` installs Debian's slurm-wlm and munge"
     if getpass.getuser() != "root":
         return "slurmd starts jobs for others, which takes root"
-    taken = [str(ETC / name) for name in FILES if (ETC / name).exists() and not _left_behind(ETC / name)]
+    taken = [
+        str(ETC / name) for name in FILES if (ETC / name).exists() and not _left_behind(ETC / name)
+    ]
     if taken:
         return f"{', '.join(taken)} exist: this machine belongs to a cluster, or another test is running"
     return None

@@ -21,13 +21,9 @@ rule plan:
     localrule: True
     conda:
         "../envs/bakeoff.yaml"
-    params:
-        root=MAIN.study.root,
-        kind=DEVICES.kind,
-        devices=DEVICES.count,
     shell:
-        "python -m bakeoff plan --spec {input.spec} --root {params.root} --kind {params.kind}"
-        " --devices {params.devices} --log-file {log}"
+        f"python -m bakeoff plan --spec {{input.spec}} --root {MAIN.study.root}"
+        f" --kind {DEVICES.kind} --devices {DEVICES.count} --log-file {{log}}"
 
 
 @functools.cache

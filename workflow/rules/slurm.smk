@@ -1,8 +1,6 @@
 """What a run on a Slurm cluster needs from the workflow; without Slurm, all of this does nothing."""
 
-import os
-
-from bakeoff.launch.slurm import check_no_job_is_left, relay_signals
+from bakeoff.launch.slurm import check_no_job_is_left, prefer_commands, relay_signals
 
 if workflow.remote_exec:
     # This is Snakemake inside a job.
@@ -34,5 +32,4 @@ def check_queue():
     except UserError as error:
         raise WorkflowError(str(error)) from None
     if workflow.non_local_exec:
-        stand_ins = Path(workflow.basedir).parent / "profiles" / "slurm" / "bin"
-        os.environ["PATH"] = f"{stand_ins}{os.pathsep}{os.environ['PATH']}"
+        prefer_commands(Path(workflow.basedir).parent / "profiles" / "slurm" / "bin")

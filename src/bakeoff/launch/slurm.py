@@ -90,6 +90,11 @@ def jobs_left(folder: Path) -> list[Job]:
     ]
 
 
+def prefer_commands(folder: Path) -> None:
+    """Let this process and those that it starts find the commands in `folder` before all others of their names."""
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
 def _output(command: list[str]) -> str | None:
     """Return what a command prints, or None if it fails or takes too long."""
     try:

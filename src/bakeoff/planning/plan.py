@@ -10,7 +10,7 @@ from typing import Any
 
 from bakeoff.files import write_json
 from bakeoff.planning import files, gantt
-from bakeoff.planning.allocation import Demand, demands, greedy, worth_splitting
+from bakeoff.planning.allocation import Demand, demands, greedy, lower_bound, worth_splitting
 from bakeoff.planning.calibration import calibrated, load_calibration, save_calibration
 from bakeoff.planning.follow import assigned, plan_file, plan_key, read_plan
 from bakeoff.planning.history import outcomes, predictions_for, stored_predictions
@@ -19,7 +19,7 @@ from bakeoff.planning.measure import calibrate
 from bakeoff.planning.measured import corrected, pending_runs, read_finished
 from bakeoff.planning.prediction import Predictor
 from bakeoff.planning.schedule import by_priority, list_schedule, makespan
-from bakeoff.planning.solver import solve
+from bakeoff.planning.solver import TOLERANCE, solve
 from bakeoff.planning.summary import Chosen, Price, Summary, summarise
 from bakeoff.planning.work import Work, all_runs, works
 
@@ -82,17 +82,16 @@ def make_plan(
 
 
 def choose(wanted: Sequence[Demand], devices: int, time_limit: float) -> Chosen:
-    """Return the shorter of the solver's and the greedy schedule; the greedy one alone if the solver has none."""
+    """Return the solver's schedule, or the greedy one where that is so near the lower bound, or all there is."""
     started = time.monotonic()
     wanted = worth_splitting(wanted, devices)
-    rule = list_schedule(by_priority(greedy(wanted, devices)), devices)
-    candidates = [("greedy", rule)]
-    solution = solve(wanted, devices, time_limit, makespan(rule)) if wanted else None
-    if solution is not None:
-        method = "optimal" if solution.proven else "best in time"
-        candidates.insert(0, (method, list_schedule(by_priority(solution.jobs), devices)))
-    # The first of equals is the solver's.
-    method, placed = min(candidates, key=lambda candidate: makespan(candidate[1]))
+    method, placed = "greedy", list_schedule(by_priority(greedy(wanted, devices)), devices)
+    if makespan(placed) > (1 + TOLERANCE) * lower_bound(wanted, devices):
+        solution = solve(wanted, devices, time_limit, makespan(placed))
+        if solution is not None:
+            found = list_schedule(by_priority(solution.jobs), devices)
+            if makespan(found) <= makespan(placed):
+                method, placed = "optimal" if solution.proven else "best in time", found
     return Chosen(tuple(placed), method, time.monotonic() - started)
 
 
