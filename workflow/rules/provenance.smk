@@ -23,18 +23,6 @@ rule provenance:
         " --record {wildcards.root} provenance --log-file {log}"
 
 
-def check_images():
-    """Refuse to train where an archive left the images out, before any job starts."""
-    jobs = list(workflow.dag.needrun_jobs())
-    made = {job.wildcards.root for job in jobs if job.rule.name == "prepare"}
-    trained = {job.wildcards.root for job in jobs if job.rule.name == "train"}
-    for root in trained - made:
-        try:
-            LAYOUTS[root].check_images()
-        except UserError as error:
-            raise WorkflowError(str(error)) from None
-
-
 rule trace:
     """Show the runs behind a number or a file: snakemake trace --config number=71.3, or file=results/figures/..."""
     log:
@@ -65,8 +53,8 @@ rule archive:
     conda:
         "../envs/bakeoff.yaml"
     params:
-        root=MAIN.study.root,
-        out=f"{MAIN.study.root}/archive/{MAIN.study.name}.tar.gz",
         weights="--weights" if config.get("with_weights") is True else "",
     shell:
-        "python -m bakeoff archive --root {params.root} --out {params.out} {params.weights} 2>&1 | tee {log}"
+        f"python -m bakeoff archive --root {MAIN.study.root}"
+        f" --out {MAIN.study.root}/archive/{MAIN.study.name}.tar.gz"
+        " {params.weights} 2>&1 | tee {log}"

@@ -1,0 +1,65 @@
+"""What the workflow takes from the plan: GPUs, time and priority of each run."""
+
+import functools
+import os
+
+from bakeoff.planning.follow import allocated_gpus, assigned_to, assignments, forecast
+from bakeoff.planning.machine import fleet
+
+# The limits that Snakemake works within: `resources: gpu` of a profile, and `cores`.
+DEVICES = fleet(
+    workflow.global_resources.get("gpu").value, workflow.resource_settings.cores
+)
+
+
+@functools.cache
+def get_assignments(root):
+    return assignments(LAYOUTS[root].specs["plan"], Path(root), DEVICES)
+
+
+def get_assignment(wildcards):
+    return assigned_to(
+        wildcards.variant, int(wildcards.seed), get_assignments(wildcards.root)
+    )
+
+
+def get_gpus(wildcards):
+    if not workflow.is_main_process:
+        # A job of a cluster: the plan may have changed since it was submitted.
+        gpus = allocated_gpus(os.environ)
+        if gpus is not None:
+            return gpus
+    return get_assignment(wildcards).gpus
+
+
+def get_priority(wildcards):
+    return get_assignment(wildcards).priority
+
+
+def get_group(wildcards):
+    """Let small runs share jobs, if the profile says how many: `group-components: [small=8]`."""
+    grouping = workflow.group_settings.group_components.get("small", 1) > 1
+    return "small" if grouping and get_assignment(wildcards).is_small else None
+
+
+def get_runtime(wildcards, attempt):
+    return attempt * get_assignment(wildcards).minutes_allowed
+
+
+def tell_duration():
+    """Say how long the runs of this invocation will take, before the first one starts."""
+    runs = {}
+    for job in workflow.dag.needrun_jobs():
+        if job.rule.name == "train":
+            of_root = runs.setdefault(job.wildcards.root, {})
+            of_root.setdefault(job.wildcards.variant, []).append(
+                int(job.wildcards.seed)
+            )
+    for root, wanted in runs.items():
+        try:
+            spec, given = LAYOUTS[root].specs["plan"], get_assignments(root)
+            line = forecast(spec, Path(root), DEVICES, wanted, given)
+        except Exception as error:
+            # A forecast is not worth a study.
+            line = f"No forecast: {type(error).__name__}: {error}"
+        print(line, file=sys.stderr)
