@@ -26,6 +26,7 @@ ETC = Path("/etc/slurm")
 FILES = ("slurm.conf", "gres.conf", "cgroup.conf")
 FOLDER = "bakeoff-slurm"
 GPUS = 8
+PATIENCE = 400
 
 SLURM_CONF = """\
 ClusterName=bakeoff
@@ -53,7 +54,8 @@ MpiDefault=none
 JobAcctGatherType=jobacct_gather/none
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
 MinJobAge=7200
-KillWait=15
+KillWait=60
+MessageTimeout=60
 InactiveLimit=0
 ReturnToService=2
 PreemptType=preempt/partition_prio
@@ -142,10 +144,10 @@ class Cluster:
             f"--log-file={self.folder}/munge.log",
             f"--seed-file={self.folder}/munge.seed",
         )
-        wait_for((self.folder / "munge.socket").exists, 10)
+        wait_for((self.folder / "munge.socket").exists)
         self.start_controller()
         self._daemon("slurmd", "-D", "-N", host)
-        wait_for(lambda: "idle" in run("sinfo", "--noheader", "--format=%T"), 30)
+        wait_for(lambda: "idle" in run("sinfo", "--noheader", "--format=%T", check=False))
 
     def start_controller(self) -> None:
         """Start slurmctld; jobs that were running before go on."""
@@ -217,9 +219,9 @@ def run(*command: str, check: bool = True) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=check).stdout
 
 
-def wait_for(condition: Callable[[], object], seconds: float) -> None:
-    """Wait until `condition` returns something true."""
-    deadline = time.monotonic() + seconds
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until `condition` returns something true; on a busy machine that may take minutes."""
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.5)

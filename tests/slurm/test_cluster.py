@@ -163,7 +163,7 @@ def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
         with held("epoch 1/", *runs):
             at_once = one.job(), other.job()
             run("scancel", str(one.job().number))
-            run("scontrol", "update", f"JobId={other.job().number}", "TimeLimit=2")
+            shorten(other.job())
             killed_log = end(one, signal.SIGTERM)
             # Slurm looks at time limits twice a minute.
             limited_log = end(other, signal.SIGUSR1)
@@ -186,7 +186,7 @@ def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
             refused = finish(project, MODELS)
             run("scancel", str(one.job().number))
             orphaned_log = end(one, signal.SIGTERM)
-    wait_for(lambda: not run("squeue", "--noheader"), 120)
+    wait_for(lambda: not run("squeue", "--noheader"))
     result = finish(project, MODELS)
     orphaned = Stop(left[0], orphaned_log, one.resumed_at())
     stops = {"killed": killed, "limited": limited, "preempted": preempted, "orphaned": orphaned}
@@ -195,15 +195,22 @@ def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 def end(held_run: Run, number: signal.Signals) -> str:
     """Wait until a signal has reached every process of a run that is held, let it go on, and return its log."""
-    wait_for(lambda: held_run.told(number), 60)
+    wait_for(lambda: held_run.told(number))
     held_run.release()
-    wait_for(lambda: "stopped at step" in held_run.log(), 30)
+    wait_for(lambda: "stopped at step" in held_run.log())
     return held_run.log()
+
+
+def shorten(job: Job) -> None:
+    """Set the time limit of a running job so that it has one to two minutes left, and its warning is due."""
+    hours, minutes, _ = job.fields["RunTime"].split(":")
+    limit = 60 * int(hours) + int(minutes) + 2
+    run("scontrol", "update", f"JobId={job.number}", f"TimeLimit={limit}")
 
 
 def start_again(stopped: Run) -> None:
     """Let Slurm start a job that it has put back into the queue, where it would wait for two minutes."""
-    wait_for(lambda: stopped.job().state == "PENDING", 60)
+    wait_for(lambda: stopped.job().state == "PENDING")
     stopped.log_file.unlink()
     run("scontrol", "update", f"JobId={stopped.job().number}", "StartTime=now")
 

@@ -78,7 +78,7 @@ class Run:
 
 
 @contextmanager
-def held(text: str, *runs: Run, seconds: float = 180) -> Iterator[None]:
+def held(text: str, *runs: Run) -> Iterator[None]:
     """Hold each run as soon as its log contains `text`; the block starts when all are held, and ends by letting go.
 
     What is held does not finish before its time, and takes no processor from others.
@@ -92,7 +92,7 @@ def held(text: str, *runs: Run, seconds: float = 180) -> Iterator[None]:
         return not waiting
 
     try:
-        wait_for(all_held, seconds)
+        wait_for(all_held)
         yield
     finally:
         for each in runs:
