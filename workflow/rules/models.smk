@@ -13,6 +13,8 @@ rule fetch_weights:
         lock=update("{weights}.lock.json"),
     log:
         "{weights}.log",
+    # Before any training, so that weights which cannot be had are known at once.
+    priority: 10000
     conda:
         "../envs/bakeoff.yaml"
     params:

@@ -205,7 +205,7 @@ def card_text(card: Card, num_classes: int) -> str:
         ("Against the paper", _against_paper(card)),
         ("Adapted", entry.get("adapted", "not stated")),
         ("License of the reference", entry.get("license", "not stated")),
-        ("Pretrained weights", (entry.get("weights") or {}).get("hub", "none known")),
+        ("Pretrained weights", _weights(entry)),
     ]
     lines = [_row(("", "")), _row(("---", "---")), *(_row((k, str(v))) for k, v in facts)]
     return "\n".join([GENERATED, f"# {entry.get('display', card.name)}", "", *lines, ""])
@@ -235,6 +235,11 @@ def _code(entry: Entry) -> str:
         return f"timm's `{entry['args']['name']}`, through `src/bakeoff/models/timm_models.py`"
     module = BUILDER_MODULES.get(builder)
     return f"`src/bakeoff/models/{module}.py`" if module else f"`{builder.rpartition(':')[0]}`"
+
+
+def _weights(entry: Entry) -> str:
+    weights = entry.get("weights") or {}
+    return str(weights.get("hub") or weights.get("file") or "none known")
 
 
 def _count(number: int | None) -> str:

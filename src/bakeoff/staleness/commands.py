@@ -35,12 +35,15 @@ def job_of(target: str, root: Path, state: State) -> str:
     """
     path = Path(target)
     relative = str(path.relative_to(root)) if path.is_relative_to(root) else target
-    for name in (relative, producer_of(relative)):
-        if state.describes(name):
-            return name
+    if state.describes(relative):
+        return relative
+    producer = producer_of(relative)
+    writes = state.job(producer).writes if state.describes(producer) else ()
+    if relative in writes:
+        return producer
     raise UserError(
         f"target is '{target}', which no job of the study in {root} makes"
-        f"{did_you_mean(target, [f'{root}/comparison/models.csv', f'{root}/claims/claims.csv'])}. Give a file below "
+        f"{did_you_mean(str(root / relative), [f'{root}/{path}' for path in writes])}. Give a file below "
         f"{root}, such as {root}/comparison/models.csv."
     )
 
