@@ -162,8 +162,13 @@ def hold(tmp_path: Path, locks: Path) -> Iterator[Hold]:
 
 
 def test_a_large_job_is_not_overtaken_by_small_ones(hold: Hold) -> None:
-    first, large, small = hold(4), hold(8), hold(1)
-    time.sleep(0.5)
+    first = hold(4)
+    wait_for(lambda: first.gpus)
+    # A process queues when it has started; each gets the time for it, so that the order is the one meant.
+    large = hold(8)
+    time.sleep(2)
+    small = hold(1)
+    time.sleep(1)
     # Four GPUs are idle; they are kept for the large job, which came first.
     assert (large.gpus, small.gpus) == ([], [])
     kill(first.process)
