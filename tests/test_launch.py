@@ -115,12 +115,13 @@ def test_runs_of_one_server_have_different_gpus(tmp_path: Path) -> None:
 
 # A process that relays, one that it has started, and one that this has started in turn.
 FAMILY = """
-import signal, subprocess, sys
+import os, signal, subprocess, sys
 from bakeoff.launch.slurm import relay_signals
 
 generation = int(sys.argv[1])
 def tell(number, frame):
-    print(generation, signal.Signals(number).name, flush=True)
+    # In one write: three processes share this pipe, and print() writes the line's end by itself.
+    os.write(1, f"{generation} {signal.Signals(number).name}\n".encode())
 if generation == 0:
     relay_signals()
     # Snakemake sets its handler after the workflow has been read.

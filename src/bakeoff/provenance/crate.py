@@ -131,7 +131,7 @@ class Builder:
         runs = self._graph.runs(job)
         if runs and not is_run(job):
             properties["isBasedOn"] = [_ref(_run_id(run)) for run in runs]
-        self._crate.add_file(dest_path=f"{ROOT}{path}", properties=properties)
+        self._crate.add_file(dest_path=f"{ROOT}{path}", properties=_compact(properties))
 
     def _data(self) -> None:
         record, meta = self._graph.records["data"], read_result(self._graph.root / "data/meta.json")
@@ -186,7 +186,7 @@ class Builder:
         self._context(
             _action_id(job),
             "CreateAction",
-            {**properties, "object": _one_or_more(read), "result": _one_or_more(written)},
+            {**properties, "object": read, "result": written},
         )
 
     def _slides(self, deck: str) -> None:
@@ -279,11 +279,15 @@ class Builder:
 
     def _context(self, identity: str, kind: str, properties: Properties) -> str:
         if self._crate.get(identity) is None:
-            self._crate.add(ContextEntity(self._crate, identity, {"@type": kind, **properties}))
+            self._crate.add(
+                ContextEntity(self._crate, identity, {"@type": kind, **_compact(properties)})
+            )
         return identity
 
     def _data_entity(self, identity: str, properties: Properties) -> None:
-        self._crate.add(DataEntity(self._crate, identity, {"@type": "Dataset", **properties}))
+        self._crate.add(
+            DataEntity(self._crate, identity, {"@type": "Dataset", **_compact(properties)})
+        )
 
 
 def _ref(identity: str) -> dict[str, str]:
@@ -294,9 +298,12 @@ def _refs(paths: Iterable[str]) -> list[dict[str, str]]:
     return [_ref(f"{ROOT}{path}") for path in paths]
 
 
-def _one_or_more(references: list[dict[str, str]]) -> Any:
-    """Return references as the specification wants them: one alone is no list."""
-    return references[0] if len(references) == 1 else references
+def _compact(properties: Properties) -> Properties:
+    """Return properties as the specification wants them: a list of one is no list."""
+    return {
+        key: value[0] if isinstance(value, list) and len(value) == 1 else value
+        for key, value in properties.items()
+    }
 
 
 def _title(job: str) -> str:
