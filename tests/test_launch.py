@@ -121,7 +121,7 @@ from bakeoff.launch.slurm import relay_signals
 generation = int(sys.argv[1])
 def tell(number, frame):
     # In one write: three processes share this pipe, and print() writes the line's end by itself.
-    os.write(1, f"{generation} {signal.Signals(number).name}\n".encode())
+    os.write(1, f"{generation} {signal.Signals(number).name}\\n".encode())
 if generation == 0:
     relay_signals()
     # Snakemake sets its handler after the workflow has been read.
