@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 from scipy.stats import norm
+
+from bakeoff.analysis.predictions import Predictions
 
 CLASSES = 100
 SHAPES = (
@@ -143,10 +144,9 @@ def write_run(study: FakeStudy, variant: FakeVariant, seed: int, folder: Path) -
     logits, labels = draw_predictions(variant.name, seed, variant.top1, study.images, study.seed_sd)
     np.savez(folder / "predictions.npz", logits=logits, labels=labels)
 
-    rows = np.arange(len(labels))
-    above = (logits > logits[rows, labels][:, None]).sum(axis=1)
-    top1, top5 = 100 * float((above < 1).mean()), 100 * float((above < 5).mean())
-    loss = float(-log_softmax(logits.astype(np.float64), axis=1)[rows, labels].mean())
+    answers = Predictions(logits.astype(np.float32), labels)
+    top1, top5 = (100 * float(answers.correct(k).mean()) for k in (1, 5))
+    loss = answers.cross_entropy()
     noise = generator("history", variant.name, seed)
     seconds = 2.0 + 30 * (variant.params / 2e7) ** 0.5
     write_history(folder / "history.csv", study.epochs, top1, seconds, noise)

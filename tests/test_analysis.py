@@ -86,18 +86,6 @@ def test_correct_agrees_with_sorting_and_breaks_ties_towards_the_first_class() -
     assert (Predictions(logits, labels).predicted() == order[:, 0]).all()
 
 
-def test_accuracy_bounds_hold_the_accuracy_before_rounding_and_nothing_far_from_it() -> None:
-    generator = np.random.default_rng(1)
-    exact = (8 + 0.02 * generator.normal(size=(4000, 10))).astype(np.float32)  # coarse in float16
-    labels = generator.integers(10, size=4000)
-    accuracy = 100 * Predictions(exact, labels).correct().mean()
-    rounded = Predictions(exact.astype(np.float16).astype(np.float32), labels)
-    low, high = rounded.accuracy_bounds()
-    assert low < accuracy < high
-    apart = Predictions(exact, labels).accuracy_bounds()
-    assert apart == pytest.approx((accuracy, accuracy))
-
-
 def test_loss_and_calibration_of_known_predictions() -> None:
     # Always 80 % sure of class 0, and right in three of four images.
     logits = np.tile(np.log([0.8, 0.2]).astype(np.float32), (400, 1))

@@ -35,17 +35,6 @@ class Predictions:
         rank = (self.logits > own).sum(axis=1) + ((self.logits == own) & before).sum(axis=1)
         return np.asarray(rank < k)
 
-    def accuracy_bounds(self, k: int = 1) -> tuple[float, float]:
-        """Return the least and largest top-`k` accuracy (percent) that these logits allow.
-
-        Rounding to float16 keeps the order of logits but can make neighbours equal. Counting every
-        tie against the label, and every tie for it, bounds the accuracy before the rounding.
-        """
-        own = self.label_logits()[:, None]
-        lost = (self.logits >= own).sum(axis=1) - 1  # the label itself is not a rival
-        won = (self.logits > own).sum(axis=1)
-        return 100 * float((lost < k).mean()), 100 * float((won < k).mean())
-
     def cross_entropy(self) -> float:
         """Return the mean negative log-likelihood of the labels, in nats."""
         log_probability = log_softmax(self.logits.astype(np.float64), axis=1)

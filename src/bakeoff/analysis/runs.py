@@ -84,11 +84,11 @@ class Run:
                 f"{test['images']}. {_train_again(self.folder)}"
             )
         for k in (1, 5):
-            least, most = predictions.accuracy_bounds(k)
-            if not least - 1e-3 <= test[f"top{k}"] <= most + 1e-3:
+            accuracy = 100 * float(predictions.correct(k).mean())
+            if abs(test[f"top{k}"] - accuracy) > 1e-6:
                 raise UserError(
                     f"{self.folder / METRICS} says test top-{k} = {test[f'top{k}']:.2f} % but the "
-                    f"predictions beside it give {most:.2f} %: one of them was changed or comes "
+                    f"predictions beside it give {accuracy:.2f} %: one of them was changed or comes "
                     f"from another run. {_train_again(self.folder)}"
                 )
         return predictions

@@ -116,6 +116,8 @@ def execute(
     trained = Trainer(network, recipe, task, accelerator, stop).fit()
     validation = trained.history[-1]
     logits, labels = _test_logits(setting, trained)
+    # As stored, so that the metrics follow from the predictions: rounding can make two logits equal.
+    logits = logits.half()
     if accelerator.is_main_process:
         test = score(logits, labels)
         metrics = _metrics(setting, trained) | {
@@ -241,7 +243,7 @@ def _write(
     paths.out.mkdir(parents=True, exist_ok=True)
     write_history(paths.out / "history.csv", trained.history)
     with atomic_path(paths.out / "predictions.npz") as temporary:
-        np.savez_compressed(temporary, logits=logits.half().numpy(), labels=labels.numpy())
+        np.savez_compressed(temporary, logits=logits.numpy(), labels=labels.numpy())
     with atomic_path(paths.out / "model.safetensors") as temporary:
         weights = {name: value.contiguous() for name, value in trained.model.state_dict().items()}
         save_file(weights, temporary, metadata={"weights": "ema" if trained.uses_ema else "last"})

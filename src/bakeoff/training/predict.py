@@ -55,11 +55,17 @@ def predict(
 
 
 def score(logits: Tensor, labels: Tensor) -> Scores:
-    """Return top-1, top-5 and cross-entropy of logits (N x C) against labels (int64, N)."""
-    top = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
+    """Return top-1, top-5 and cross-entropy of logits (N x C) against labels (int64, N).
+
+    Of equal logits the class with the lower number comes first. A logit that is not a number beats the label.
+    """
+    own = logits.gather(1, labels[:, None])
+    before = torch.arange(logits.shape[1]) < labels[:, None]
+    # Not `logits > own`, which is false of a NaN: a network that diverged would be right about every image.
+    rank = (~(logits <= own)).sum(dim=1) + ((logits == own) & before).sum(dim=1)
     return Scores(
-        top1=100 * top[:, 0].double().mean().item(),
-        top5=100 * top.any(dim=1).double().mean().item(),
+        top1=100 * (rank < 1).double().mean().item(),
+        top5=100 * (rank < 5).double().mean().item(),
         loss=F.cross_entropy(logits.double(), labels).item(),
         images=len(labels),
     )
