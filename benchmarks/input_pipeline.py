@@ -1,12 +1,13 @@
 """How fast the input pipeline is, beside what people usually use and beside the memory's own limit.
 
-Four things are measured in one run, in turns so that a busy machine slows all of them alike:
+Five things are measured in one run, in turns so that a busy machine slows all of them alike:
 
 - `torchvision`: a DataLoader with two workers that crops, flips and normalises PIL images one by one;
 - `bakeoff`: `InputPipeline`, the same augmentation;
 - `conversion`: nothing but uint8 to float32, of the same images in their order, in batches of the
   same size, whose memory is used again and stays in the cache;
-- `conversion_at_once`: the same for the whole data set in one call, at the pace of main memory.
+- `conversion_shuffled`: the same, of the images that training asks for, which lie anywhere in memory;
+- `conversion_at_once`: uint8 to float32 for the whole data set in one call, at the pace of main memory.
 
     python benchmarks/input_pipeline.py --images 50000 --batch 128 --threads 1 --seconds 10
 """
@@ -84,6 +85,15 @@ def converted_batches(images: Tensor, batch: int) -> Iterator[Tensor]:
             yield piece.to(torch.float32)
 
 
+def converted_shuffled(images: Tensor, batch: int) -> Iterator[Tensor]:
+    """Yield batches for ever, of the images that training asks for: anywhere in memory."""
+    epoch = 0
+    while True:
+        for indices in permutation(0, epoch, len(images)).split(batch):
+            yield images.index_select(0, indices).to(torch.float32)
+        epoch += 1
+
+
 def converted_at_once(images: Tensor, batch: int) -> Iterator[Tensor]:
     """Yield the whole data set for ever."""
     while True:
@@ -104,6 +114,7 @@ def measure(images: Tensor, batch: int, seconds: float) -> dict[str, list[float]
         "torchvision": torchvision_batches,
         "bakeoff": bakeoff_batches,
         "conversion": converted_batches,
+        "conversion_shuffled": converted_shuffled,
         "conversion_at_once": converted_at_once,
     }
     rates: dict[str, list[float]] = {name: [] for name in sources}
@@ -153,12 +164,14 @@ def main() -> None:
         **{f"{name}_images_per_s": round(value) for name, value in middle.items()},
         "times_torchvision": round(middle["bakeoff"] / middle["torchvision"], 1),
         "share_of_conversion": share(rates, "conversion"),
+        "share_of_conversion_shuffled": share(rates, "conversion_shuffled"),
         "share_of_conversion_at_once": share(rates, "conversion_at_once"),
     }
     for name, value in middle.items():
-        print(f"{name:18} {value:12,.0f} images/s")
+        print(f"{name:20} {value:12,.0f} images/s")
     print(f"{result['times_torchvision']} x torchvision with {WORKERS} workers")
-    print(f"{result['share_of_conversion']:.0%} of the rate of bare conversion in batches")
+    print(f"{result['share_of_conversion']:.0%} of the rate of bare conversion in batches, in order")
+    print(f"{result['share_of_conversion_shuffled']:.0%} of the rate of bare conversion of shuffled batches")
     print(f"{result['share_of_conversion_at_once']:.0%} of the rate of bare conversion at once")
     print(json.dumps(result))
 
