@@ -170,8 +170,12 @@ def main() -> None:
     for name, value in middle.items():
         print(f"{name:20} {value:12,.0f} images/s")
     print(f"{result['times_torchvision']} x torchvision with {WORKERS} workers")
-    print(f"{result['share_of_conversion']:.0%} of the rate of bare conversion in batches, in order")
-    print(f"{result['share_of_conversion_shuffled']:.0%} of the rate of bare conversion of shuffled batches")
+    print(
+        f"{result['share_of_conversion']:.0%} of the rate of bare conversion in batches, in order"
+    )
+    print(
+        f"{result['share_of_conversion_shuffled']:.0%} of the rate of bare conversion of shuffled batches"
+    )
     print(f"{result['share_of_conversion_at_once']:.0%} of the rate of bare conversion at once")
     print(json.dumps(result))
 

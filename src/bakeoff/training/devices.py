@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from bakeoff.errors import UserError
@@ -28,10 +27,6 @@ def make_accelerator(gpus: int, precision: str) -> Accelerator:
     accelerator = Accelerator(
         cpu=gpus == 0,
         mixed_precision=mixed_precision(gpus, precision),
-        kwargs_handlers=[
-            # Running statistics are kept by RunningStatistics; broadcasting buffers would spoil them.
-            DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
-        ],
     )
     expected = int(os.environ.get("WORLD_SIZE", "1"))
     if accelerator.num_processes != expected:

@@ -2,19 +2,19 @@
 
 One answer on any number of processes: the order of images, their augmentation and every random draw depend on
 (seed, epoch, image) or (seed, step, micro-batch), never on who computes them; gradients are summed over a step's
-micro-batches wherever they were computed; BatchNorm's statistics are those of `RunningStatistics`.
+micro-batches in one order, wherever they were computed (`bakeoff.training.gradients`); BatchNorm's statistics are
+those of `RunningStatistics`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -25,6 +25,7 @@ from bakeoff.errors import UserError
 from bakeoff.training.batches import MicroBatch, Step, cut_epoch
 from bakeoff.training.checkpoint import load_checkpoint, save_checkpoint
 from bakeoff.training.devices import any_process, mean_over_processes, on_device
+from bakeoff.training.gradients import sum_over_processes, summed, take_gradients
 from bakeoff.training.history import EpochRecord, write_history
 from bakeoff.training.interrupts import InterruptedRunError, StopRequest
 from bakeoff.training.optimization import (
@@ -107,6 +108,13 @@ class Trained:
     uses_ema: bool
 
 
+class Averages(NamedTuple):
+    """Moving averages of what a final evaluation uses."""
+
+    weights: WeightAverage
+    statistics: WeightAverage
+
+
 class Trainer:
     """Training of one network by one recipe, from wherever the last checkpoint left it."""
 
@@ -122,14 +130,19 @@ class Trainer:
         self.recipe, self.task, self.accelerator, self.stop = recipe, task, accelerator, stop
         self.network = on_device(network, accelerator.device)
         optimizer = make_optimizer(self.network, recipe.optimizer, accelerator.device)
-        self.model, self.optimizer = accelerator.prepare(compiled(self.network, recipe), optimizer)
-        # After prepare, which puts other tensors in the place of buffers.
+        # The network is not prepared: that would wrap it for an exchange of gradients without a fixed order.
+        self.model, self.optimizer = compiled(self.network, recipe), accelerator.prepare(optimizer)
         self.statistics = RunningStatistics(self.network)
         self.parameters: list[Tensor] = list(self.network.parameters())
-        self.average = (
+        self.trained = [each for each in self.parameters if each.requires_grad]
+        # Of float32 and of float64 tensors: one average of both would be slow.
+        self.averages = (
             None
             if recipe.ema_decay is None
-            else WeightAverage([*self.parameters, *self.statistics.values], recipe.ema_decay)
+            else Averages(
+                WeightAverage(self.parameters, recipe.ema_decay),
+                WeightAverage([self.statistics.values], recipe.ema_decay),
+            )
         )
         self.labels = task.labels.to(accelerator.device)
         self.epoch_steps = cut_epoch(len(task.train), recipe.global_batch, recipe.micro_batch)
@@ -173,7 +186,7 @@ class Trainer:
             history=history,
             seconds=self.progress.elapsed,
             images_per_s=len(self.task.train) * self.recipe.epochs / seconds,
-            uses_ema=self.average is not None,
+            uses_ema=self.averages is not None,
         )
 
     def _train_epoch(self, epoch: int, first: int, bar: ProgressBar) -> None:
@@ -198,31 +211,30 @@ class Trainer:
         """Run one optimizer step: this process's micro-batches, then the update that all processes share."""
         world = self.accelerator.num_processes
         mine = step.of_rank(self.accelerator.process_index, world)
-        rounds = math.ceil(len(step.micro_batches) / world)
         rate = learning_rate(self.progress.step, len(self.epoch_steps), self.recipe)
         set_learning_rate(self.optimizer, rate)
-        for turn in range(rounds):
-            last = turn == rounds - 1
-            # Gradients are exchanged once for each step, after the last micro-batch.
-            waits = contextlib.nullcontext() if last else self.accelerator.no_sync(self.model)
-            with waits:
-                if turn < len(mine):
-                    loss = self._forward(epoch, order, mine[turn])
-                    self.statistics.after_forward(world / len(step.micro_batches))
-                else:
-                    # Nothing is left for this process in the last round, but the exchange needs all of them.
-                    loss = 0.0 * self._forward(epoch, order, step.micro_batches[0], counted=False)
-                # DistributedDataParallel averages over processes; a step's loss is the mean over its images.
-                self.accelerator.backward(loss * (world / step.images))
+
+        def gradients(part: MicroBatch) -> list[Tensor]:
+            loss = self._forward(epoch, order, part)
+            self.statistics.after_forward(world / len(step.micro_batches))
+            # A step's loss is the mean over its images.
+            self.accelerator.backward(loss / step.images)
+            return take_gradients(self.trained)
+
+        # Nothing may be left for a process in the last step of an epoch.
+        own = summed(mine, gradients) if mine else [torch.zeros_like(p) for p in self.trained]
+        for parameter, gradient in zip(self.trained, sum_over_processes(own, world), strict=True):
+            parameter.grad = gradient
         if self.recipe.gradient_clip is not None:
             self.accelerator.clip_grad_norm_(self.parameters, self.recipe.gradient_clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.statistics.after_step()
-        if self.average is not None:
-            self.average.update(self.progress.step)
+        if self.averages is not None:
+            for average in self.averages:
+                average.update(self.progress.step)
 
-    def _forward(self, epoch: int, order: Tensor, part: MicroBatch, counted: bool = True) -> Tensor:
+    def _forward(self, epoch: int, order: Tensor, part: MicroBatch) -> Tensor:
         """Return the summed loss of a micro-batch."""
         indices = order[part.start : part.stop]
         seed = derive_seed(self.task.seed, self.progress.step, part.number)
@@ -236,9 +248,8 @@ class Trainer:
         loss = F.cross_entropy(
             logits.float(), targets, reduction="sum", label_smoothing=self.recipe.label_smoothing
         )
-        if counted:
-            correct = (logits.detach().argmax(dim=1) == labels).sum()
-            self.sums += torch.stack([loss.detach().double(), correct.double()])
+        correct = (logits.detach().argmax(dim=1) == labels).sum()
+        self.sums += torch.stack([loss.detach().double(), correct.double()])
         return loss
 
     def _finish_epoch(self, epoch: int, bar: ProgressBar) -> None:
@@ -273,7 +284,7 @@ class Trainer:
     def validate(self) -> Scores:
         """Return the scores on the held-out images, with the weights as a final evaluation would use them."""
         saved = (
-            [parameter.detach().clone() for parameter in self.parameters] if self.average else []
+            [parameter.detach().clone() for parameter in self.parameters] if self.averages else []
         )
         self._judged_weights()
         self.network.eval()
@@ -293,10 +304,9 @@ class Trainer:
     def _judged_weights(self) -> None:
         """Fill the network with the weights and statistics that are judged: the averages where there are any."""
         statistics = self.statistics.values
-        if self.average is not None:
-            count = len(self.parameters)
-            torch._foreach_copy_(self.parameters, self.average.values[:count])
-            statistics = self.average.values[count:]
+        if self.averages is not None:
+            torch._foreach_copy_(self.parameters, self.averages.weights.values)
+            (statistics,) = self.averages.statistics.values
         self.statistics.publish(
             statistics,
             self.progress.step,
@@ -356,8 +366,10 @@ class Trainer:
 
     def _own_state(self) -> dict[str, Any]:
         return {
-            "statistics": [value.cpu() for value in self.statistics.values],
-            "average": [value.cpu() for value in self.average.values] if self.average else None,
+            "statistics": self.statistics.values.cpu(),
+            "averages": [
+                [value.cpu() for value in average.values] for average in self.averages or ()
+            ],
             "sums": self.sums.cpu(),
         }
 
@@ -371,10 +383,9 @@ class Trainer:
         if self.accelerator.scaler is not None and state["scaler"] is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         own = _share(state["processes"], self.accelerator)
-        for value, saved in zip(self.statistics.values, own["statistics"], strict=True):
-            value.copy_(saved)
-        if self.average is not None:
-            for value, saved in zip(self.average.values, own["average"], strict=True):
+        self.statistics.values.copy_(own["statistics"])
+        for average, values in zip(self.averages or (), own["averages"], strict=True):
+            for value, saved in zip(average.values, values, strict=True):
                 value.copy_(saved)
         self.sums.copy_(own["sums"])
         saved_progress = state["progress"]
@@ -415,12 +426,13 @@ def _share(states: list[dict[str, Any]], accelerator: Accelerator) -> dict[str, 
         own: dict[str, Any] = states[accelerator.process_index]
         return own
     total = torch.stack([state["sums"] for state in states]).sum(dim=0)
+    averages = states[0]["averages"]
+    if averages:
+        weights, _ = averages  # the same on all processes
+        statistics = torch.stack([state["averages"][1][0] for state in states]).mean(dim=0)
+        averages = [weights, [statistics]]
     return {
-        "statistics": _mean([state["statistics"] for state in states]),
-        "average": _mean([state["average"] for state in states]) if states[0]["average"] else None,
+        "statistics": torch.stack([state["statistics"] for state in states]).mean(dim=0),
+        "averages": averages,
         "sums": total if accelerator.is_main_process else torch.zeros_like(total),
     }
-
-
-def _mean(lists: list[list[Tensor]]) -> list[Tensor]:
-    return [torch.stack(values).mean(dim=0) for values in zip(*lists, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,19 +39,23 @@ def predict(
         accelerator: its processes share the work; every one returns the whole result.
         batch_size: images in one forward pass.
     """
-    shares = spread(0, len(indices), accelerator.num_processes)
+    # Whole batches, the same on any number of processes: a batch's size can decide how its sums are rounded.
+    batches = spread(0, math.ceil(len(indices) / batch_size), accelerator.num_processes)
+    shares = [(first * batch_size, min(last * batch_size, len(indices))) for first, last in batches]
     start, stop = shares[accelerator.process_index]
-    parts = [model(batch(part)).float() for part in torch.split(indices[start:stop], batch_size)]
+    mine = indices[start:stop]
+    # Of nothing, split() makes one part of nothing.
+    parts = [model(batch(part)).float() for part in torch.split(mine, batch_size) if len(part)]
     if accelerator.num_processes == 1:
         return torch.cat(parts).cpu()
-    # Shares differ by at most one image. All are padded to the longest to be gathered, and cut again.
+    # All shares are padded to the longest to be gathered, and cut again.
     longest = max(stop - start for start, stop in shares)
     classes = torch.tensor(parts[0].shape[1] if parts else 0, device=accelerator.device)
     width = int(accelerator.gather(classes.reshape(1)).max())
-    mine = torch.zeros(longest, width, device=accelerator.device)
+    padded = torch.zeros(longest, width, device=accelerator.device)
     if parts:
-        mine[: stop - start] = torch.cat(parts)
-    gathered = accelerator.gather(mine).cpu().view(len(shares), longest, width)
+        padded[: stop - start] = torch.cat(parts)
+    gathered = accelerator.gather(padded).cpu().view(len(shares), longest, width)
     return torch.cat([gathered[i, : stop - start] for i, (start, stop) in enumerate(shares)])
 
 
