@@ -13,11 +13,12 @@ help:  ## Show this list
 env: .venv/.installed  ## Create the environment in .venv from the lock file
 
 # uv installs the locked versions in seconds where pip takes minutes; it comes from the lock itself.
+# Compiled at once: processes are many, and some machines (PYTHONDONTWRITEBYTECODE) would compile in each anew.
 .venv/.installed: requirements.lock pyproject.toml
 	@echo "Creating .venv (about two minutes; PyTorch is large)"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet "$$(grep -E '^uv==' requirements.lock)"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from bakeoff.data import DataConfig, load_meta, load_split, prepare
+from bakeoff.data import DataConfig, load_meta, load_split, load_validation_indices, prepare
 from bakeoff.models import create_model
-from bakeoff.study.layers import load_yaml
+from bakeoff.study.layers import load_yaml, merge
 from bakeoff.study.validation import with_defaults
 from bakeoff.training.augment import AugmentConfig, InputPipeline
 from bakeoff.training.interrupts import StopRequest
@@ -24,12 +25,18 @@ from bakeoff.training.recipe import Recipe
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def uniform_recipe(batch: int, epochs: int) -> Recipe:
-    """Return the recipe `uniform` with another batch and number of epochs."""
+def configured_recipe(name: str, changes: Mapping[str, Any]) -> Recipe:
+    """Return a recipe of `config/recipes.yaml` with some values changed, nested ones too."""
     recipes = load_yaml(ROOT / "config" / "recipes.yaml")
     schema = load_yaml(ROOT / "workflow" / "schemas" / "recipes.schema.yaml")
-    recipe = Recipe.from_mapping(with_defaults(recipes, schema)["uniform"])
-    return replace(recipe, epochs=epochs, global_batch=batch, micro_batch=batch)
+    changed = merge(recipes[name], changes)
+    return Recipe.from_mapping(with_defaults({name: changed}, schema)[name])
+
+
+def uniform_recipe(batch: int, epochs: int) -> Recipe:
+    """Return the recipe `uniform` with another batch and number of epochs."""
+    changes = {"epochs": epochs, "global_batch": batch, "micro_batch": batch}
+    return configured_recipe("uniform", changes)
 
 
 def drawn_data(images: int) -> Path:
@@ -41,10 +48,11 @@ def drawn_data(images: int) -> Path:
     return folder
 
 
-def make_trainer(variant: str, data: Path, recipe: Recipe) -> Trainer:
+def make_trainer(variant: str, data: Path, recipe: Recipe, seed: int = 0) -> Trainer:
     """Return a trainer of `variant` as a run would have it, with checkpoints in a temporary folder."""
     images, fine, _ = load_split(data, "train")
-    meta = load_meta(data)
+    meta, held_out = load_meta(data), np.array(load_validation_indices(data))
+    torch.manual_seed(seed)
     pipeline = InputPipeline(
         torch.from_numpy(images.copy()),
         mean=meta.mean,
@@ -52,17 +60,17 @@ def make_trainer(variant: str, data: Path, recipe: Recipe) -> Trainer:
         config=AugmentConfig.from_mapping(recipe.augmentation),
         input_size=meta.image_size,
         device="cpu",
-        seed=0,
+        seed=seed,
         memory_format=torch.channels_last,
     )
     task = Task(
         title=variant,
         key=variant,
-        seed=0,
+        seed=seed,
         images=pipeline,
         labels=torch.from_numpy(fine.copy()),
-        train=torch.arange(100, len(fine)),
-        validation=torch.arange(100),
+        train=torch.from_numpy(np.setdiff1d(np.arange(len(fine)), held_out)),
+        validation=torch.from_numpy(held_out),
         classes=len(meta.classes),
         checkpoints=Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-")),
     )

@@ -104,6 +104,23 @@ def test_images_are_those_of_the_split_without_what_is_held_out() -> None:
     assert split_sizes({**archive, "limit": {"train": None}}) == (49_500, 500)
 
 
+def test_images_of_an_archive_of_ones_own_are_guessed_from_its_size(tmp_path: Path) -> None:
+    file = tmp_path / "own.tar.gz"
+    with file.open("wb") as stream:
+        stream.truncate(34_776_303)  # of a sample with 11,000 training and 2,000 test images
+    own = {
+        "kind": "archive",
+        "archive": str(file),
+        "md5": "0" * 32,
+        "validation": {"images": 1_000},
+    }
+    images, held_out = split_sizes(own)
+    assert held_out == 1_000
+    assert images + held_out == pytest.approx(11_000, rel=0.1)
+    assert sum(split_sizes({**own, "archive": str(tmp_path / "not yet there")})) == 50_000
+    assert sum(split_sizes({**own, "md5": None})) == 50_000
+
+
 def test_a_prediction_is_the_formula_of_the_documentation() -> None:
     machine = replace(V100, macs_per_s=1e12, exchange_bytes_per_s=1e9, start_up_seconds=7.0)
     predictor = Predictor(machine, operations={"large": 1})
@@ -497,7 +514,10 @@ def test_the_devices_are_those_that_snakemake_may_use() -> None:
 def test_a_job_of_slurm_uses_what_it_was_given() -> None:
     assert allocated_gpus({"CUDA_VISIBLE_DEVICES": "0,1"}) is None
     assert allocated_gpus({"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "0,3"}) == 2
-    assert allocated_gpus({"SLURM_JOB_ID": "7"}) == 0
+    assert allocated_gpus({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "2"}) == 1
+    assert allocated_gpus({"SLURM_JOB_ID": "7", "SLURM_GPUS_ON_NODE": "4"}) == 4
+    assert allocated_gpus({"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": ""}) == 0
+    assert allocated_gpus({"SLURM_JOB_ID": "7"}) is None  # then the plan says it
 
 
 def test_thousands_of_runs_cost_little_at_each_parse(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from bakeoff.evaluation.run import RunPaths, execute
 from bakeoff.training import checkpoint
 from bakeoff.training.batches import cut_epoch
 from bakeoff.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from bakeoff.training.devices import check_disk, check_gpus, supports
+from bakeoff.training.devices import check_disk, check_gpu_memory, check_gpus, supports
 from bakeoff.training.gradients import summed, take_gradients
 from bakeoff.training.interrupts import INTERRUPTED, InterruptedRunError
 from bakeoff.training.loop import Trainer
@@ -301,6 +301,15 @@ def test_kernels_for_a_gpu(built: list[str], capability: tuple[int, int], expect
 def test_gpus_that_are_not_there() -> None:
     with pytest.raises(UserError, match=r"given 2 GPU\(s\), but 0 are visible.*profiles/cpu"):
         check_gpus(2)
+
+
+def test_a_gpu_that_somebody_else_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla V100")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (15 * 2**30, 16 * 2**30))
+    check_gpu_memory(1)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 * 2**30, 16 * 2**30))
+    with pytest.raises(UserError, match=r"GPU 1 \(Tesla V100\) has 3.0 of 16.0 GiB free"):
+        check_gpu_memory(1)
 
 
 def test_too_little_disk(tmp_path: Path) -> None:

@@ -79,10 +79,14 @@ def assigned_to(variant: str, seed: int, given: Mapping[str, Assignment]) -> Ass
 
 
 def allocated_gpus(environment: Mapping[str, str]) -> int | None:
-    """Return how many GPUs a job of Slurm has been given, or None outside of one."""
+    """Return how many GPUs a job of Slurm has been given; None outside of one, or where Slurm does not say."""
     if "SLURM_JOB_ID" not in environment:
         return None
-    return len([gpu for gpu in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu])
+    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS"):
+        if name in environment:
+            return len([gpu for gpu in environment[name].split(",") if gpu])
+    on_node = environment.get("SLURM_GPUS_ON_NODE", "")
+    return int(on_node) if on_node.isdigit() else None
 
 
 def forecast(

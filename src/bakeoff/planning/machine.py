@@ -50,9 +50,9 @@ V100 = Machine(
 CORE = Machine(
     kind="cpu",
     device=None,
-    # The networks of the study train at 8 to 69 GMAC/s on one EPYC core (fp32, 39 in the middle). Cautious, because
-    # cores that are all busy share their memory.
-    macs_per_s=15e9,
+    # The networks of the study train at 8 to 69 GMAC/s on one EPYC core (fp32, 39 in the middle). Somewhat less,
+    # because cores that are all busy share their memory.
+    macs_per_s=30e9,
     seconds_per_operation=75e-6,
     exchange_bytes_per_s=10e9,
     start_up_seconds=10.0,

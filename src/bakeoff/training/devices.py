@@ -15,6 +15,7 @@ from bakeoff.errors import UserError
 
 Precision = Literal["no", "fp16", "bf16"]
 FREE_DISK = 2 * 2**30
+FREE_GPU_MEMORY = 0.5
 
 
 def make_accelerator(gpus: int, precision: str) -> Accelerator:
@@ -24,6 +25,9 @@ def make_accelerator(gpus: int, precision: str) -> Accelerator:
         UserError: the GPUs that are visible are not the ones that were asked for, or PyTorch cannot use them.
     """
     check_gpus(gpus)
+    if gpus:
+        # Only its own: to ask a GPU for its memory takes some of that.
+        check_gpu_memory(int(os.environ.get("LOCAL_RANK", "0")))
     accelerator = Accelerator(
         cpu=gpus == 0,
         mixed_precision=mixed_precision(gpus, precision),
@@ -71,6 +75,21 @@ def check_gpus(gpus: int) -> None:
                 f"{torch.__version__} has kernels for {', '.join(built)} only. Install a PyTorch built for "
                 f"sm_{major}{minor}; for a V100 that is torch==2.10.*."
             )
+
+
+def check_gpu_memory(device: int) -> None:
+    """Check that at least half of a GPU's memory is free: less means that somebody else is using it.
+
+    Raises:
+        UserError: otherwise.
+    """
+    free, total = torch.cuda.mem_get_info(device)
+    if free < FREE_GPU_MEMORY * total:
+        raise UserError(
+            f"GPU {device} ({torch.cuda.get_device_name(device)}) has {free / 2**30:.1f} of {total / 2**30:.1f} GiB "
+            "free, so another process is using it; `nvidia-smi` shows which. End that process, or leave the GPU "
+            "out of CUDA_VISIBLE_DEVICES."
+        )
 
 
 def supports(built: list[str], major: int, minor: int) -> bool:
