@@ -588,7 +588,12 @@ def test_the_verdict_comes_from_the_whole_interval(
     ("given", "models", "code", "words"),
     [
         ({"measure": {"kind": "top1", "variant": "x"}}, {}, "variant_absent", "'x'"),
-        ({"requires": {"dataset": "shapes"}}, {}, "dataset", "shapes"),
+        (
+            {"requires": {"dataset": "shapes"}},
+            {},
+            "dataset",
+            "drawn images, this study used CIFAR-100",
+        ),
         ({"requires": {"min_epochs": 201}}, {}, "min_epochs", "201"),
         ({}, {"seeds": 1}, "seeds", "2 seeds"),
         (

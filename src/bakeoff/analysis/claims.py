@@ -47,6 +47,12 @@ CAPTION = (
     "given."
 )
 
+# Data sets that have another name in a configuration than among people, in English and Chinese.
+DATASETS: Mapping[str, tuple[str, str]] = {
+    "cifar100": ("CIFAR-100", "CIFAR-100"),
+    "shapes": ("drawn images", "程序绘制的图像"),
+}
+
 # Why a verdict was given, in English and Chinese. The reason of a tested claim is put together from
 # what was expected, what was found, how the two lie, and how an arm was picked.
 REASONS: Mapping[str, tuple[str, str]] = {
@@ -346,5 +352,13 @@ def _require_effort(requires: Mapping[str, Any], measured: Measured) -> None:
 
 
 def _reason(code: str, facts: Mapping[str, object]) -> tuple[str, str]:
-    english, chinese = REASONS[code]
-    return english.format_map(facts), chinese.format_map(facts)
+    english, chinese = (
+        sentence.format_map({key: _named(value, language) for key, value in facts.items()})
+        for language, sentence in enumerate(REASONS[code])
+    )
+    return english, chinese
+
+
+def _named(fact: object, language: int) -> object:
+    """Return a data set's name as people know it, anything else as it is."""
+    return DATASETS[fact][language] if isinstance(fact, str) and fact in DATASETS else fact
