@@ -9,7 +9,7 @@ from typing import Any
 from bakeoff.files import read_json, write_text
 
 FIGURE_CAPTIONS: Mapping[str, str] = {
-    "accuracy_bars": "Top-1 accuracy on the test split; one dot for each seed, bars are 95 % intervals.",
+    "accuracy_bars": "Top-1 accuracy on the test split; dots are seeds, bars 95 % intervals (from two seeds on).",
     "accuracy_vs_parameters": "Top-1 accuracy against parameters; the line joins variants that no other beats on both.",
     "accuracy_vs_time": "Top-1 accuracy against the training time of one run.",
     "learning_curves": "Top-1 accuracy on the held-out validation split after each epoch.",

@@ -24,7 +24,7 @@ def plot(models: str | Path, runs: str | Path, sheet: Sheet) -> None:
     """Draw models.csv and runs.csv of a comparison, best variant on top.
 
     Dots stand in for bars, because a bar would have to begin at zero. A variant with one seed gets
-    no interval and says "1 seed".
+    no interval and says "1 seed"; what its test images alone leave open sets the scale.
     """
     table = read_table(models, MODELS)
     seeds = read_table(runs, ("variant", "top1")).groupby("variant")["top1"]
@@ -38,6 +38,7 @@ def plot(models: str | Path, runs: str | Path, sheet: Sheet) -> None:
                 axes.hlines(y, row["top1_ci_low"], row["top1_ci_high"], color=colour, linewidth=2)
                 dots = seeds.get_group(row["run"])
                 axes.scatter(dots, [y + 0.3] * len(dots), s=9, color=colour, alpha=0.7)
+            style.make_room(axes, [(row["top1_ci_low"], y), (row["top1_ci_high"], y)])
             face = colour if several else "white"
             axes.scatter(
                 row["top1_mean"], y, s=50, marker=marker, color=face, edgecolor=colour, zorder=3

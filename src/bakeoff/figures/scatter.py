@@ -50,6 +50,8 @@ def draw(table: pd.DataFrame, cost: str, label: str, sheet: Sheet) -> None:
                 color=colour, linewidth=1.2, alpha=0.6,
             )  # fmt: skip
             axes.scatter(rows[cost], rows["top1_mean"], s=MARK**2, color=colour, marker=marker)
+            for end in ("top1_ci_low", "top1_ci_high"):
+                style.make_room(axes, rows[[cost, end]].to_numpy())
         _front(axes, shown, cost, sheet.say("front"))
         style.log_x(axes)
         axes.margins(x=0.1, y=0.08)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from numpy.typing import ArrayLike
 
 INK = "#2b2b2b"
 MUTED = "#6e6e6e"
@@ -82,3 +84,12 @@ def log_x(axes: Axes) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def make_room(axes: Axes, points: ArrayLike) -> None:
+    """Let the scales of `axes` reach to `points` (N x 2, data coordinates), which are not drawn.
+
+    A scale as long as the differences at hand would make noise look like news.
+    """
+    axes.update_datalim(np.asarray(points, dtype=float))
+    axes.autoscale_view()
