@@ -75,7 +75,9 @@ def tracked(job, **inputs):
             stale = layout.is_stale(name)
             files = {key: resolve(value, wildcards) for key, value in inputs.items()}
         except UserError as error:
-            raise WorkflowError(str(error)) from None
+            # Snakemake would frame an exception with a traceback, or try to do without the rule.
+            print(error, file=sys.stderr)
+            sys.exit(2)
         if stale and workflow.is_main_process:
             layout.tell(name)
         files["tick"] = [f"{wildcards.root}/specs/tick"]
