@@ -15,6 +15,7 @@ Five things are measured in one run, in turns so that a busy machine slows all o
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -67,15 +68,19 @@ def torchvision_batches(images: Tensor, batch: int) -> Iterator[Tensor]:
             yield pictures
 
 
+def shuffled(images: int, batch: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield epochs and the indices of their batches for ever, in the order of training."""
+    for epoch in itertools.count():
+        for indices in permutation(0, epoch, images).split(batch):
+            yield epoch, indices
+
+
 def bakeoff_batches(images: Tensor, batch: int) -> Iterator[Tensor]:
     """Yield batches for ever; the draws of each epoch are part of the time."""
     config = AugmentConfig(crop_padding=4, flip=True)
     pipeline = InputPipeline(images, MEAN, STD, config, 32, device="cpu", seed=0)
-    epoch = 0
-    while True:
-        for indices in permutation(0, epoch, len(images)).split(batch):
-            yield pipeline.train_batch(indices, epoch)
-        epoch += 1
+    for epoch, indices in shuffled(len(images), batch):
+        yield pipeline.train_batch(indices, epoch)
 
 
 def converted_batches(images: Tensor, batch: int) -> Iterator[Tensor]:
@@ -87,11 +92,8 @@ def converted_batches(images: Tensor, batch: int) -> Iterator[Tensor]:
 
 def converted_shuffled(images: Tensor, batch: int) -> Iterator[Tensor]:
     """Yield batches for ever, of the images that training asks for: anywhere in memory."""
-    epoch = 0
-    while True:
-        for indices in permutation(0, epoch, len(images)).split(batch):
-            yield images.index_select(0, indices).to(torch.float32)
-        epoch += 1
+    for _, indices in shuffled(len(images), batch):
+        yield images.index_select(0, indices).to(torch.float32)
 
 
 def converted_at_once(images: Tensor, batch: int) -> Iterator[Tensor]:

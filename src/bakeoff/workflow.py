@@ -81,23 +81,15 @@ class Layout:
         Raises:
             UserError: another Snakemake is at work in this root.
         """
-        self.check_nobody_else()
-        if not self.state.reasons(job):
-            return False
-        keep_older_than_tick(Path(self.study.root), self.state.job(job).writes)
-        return True
-
-    def check_nobody_else(self) -> None:
-        """Refuse to change what another Snakemake is at work on.
-
-        Raises:
-            UserError: another one is at work in this root.
-        """
         for holder in self.busy:
             raise UserError(
                 f"Another Snakemake (process {holder}) is at work in {self.study.root}. Wait until it ends, or stop "
                 "it; `snakemake -n` may be used meanwhile."
             )
+        if not self.state.reasons(job):
+            return False
+        keep_older_than_tick(Path(self.study.root), self.state.job(job).writes)
+        return True
 
     def check_images(self) -> None:
         """Refuse to train on images that an archive left out.

@@ -11,13 +11,3 @@ def check_images():
             LAYOUTS[root].check_images()
         except UserError as error:
             raise WorkflowError(str(error)) from None
-
-
-def check_nobody_else():
-    """Refuse to start where another Snakemake works. Input functions do so too, but Snakemake may not show it."""
-    for root in {job.wildcards.get("root") for job in workflow.dag.needrun_jobs()}:
-        try:
-            if root in LAYOUTS:
-                LAYOUTS[root].check_nobody_else()
-        except UserError as error:
-            raise WorkflowError(str(error)) from None

@@ -18,6 +18,15 @@ from bakeoff.workflow import (
 )
 
 
+def refuse(error):
+    """End with one sentence for each mistake, at parse or while jobs are collected.
+
+    An exception would be framed by Snakemake with a traceback, or swallowed where it can do without the rule.
+    """
+    print(error, file=sys.stderr)
+    sys.exit(2)
+
+
 def load():
     """Load the main study and the demo, and write the specs that their jobs read."""
     try:
@@ -30,9 +39,7 @@ def load():
             for layout in layouts.values():
                 save_specs(layout, dry_run=workflow.output_settings.dryrun)
     except UserError as error:
-        # One sentence for each mistake, and no traceback: the user has to read this.
-        print(error, file=sys.stderr)
-        sys.exit(2)
+        refuse(error)
     return layouts
 
 
@@ -75,9 +82,7 @@ def tracked(job, **inputs):
             stale = layout.is_stale(name)
             files = {key: resolve(value, wildcards) for key, value in inputs.items()}
         except UserError as error:
-            # Snakemake would frame an exception with a traceback, or try to do without the rule.
-            print(error, file=sys.stderr)
-            sys.exit(2)
+            refuse(error)
         if stale and workflow.is_main_process:
             layout.tell(name)
         files["tick"] = [f"{wildcards.root}/specs/tick"]

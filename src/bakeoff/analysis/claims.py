@@ -85,8 +85,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "消融实验 {name} 中没有与基线不同的实验臂 {arm}",
     ),
     "dataset": (
-        "the claim is about {wanted}, this study used {found}",
-        "该论断针对 {wanted}，而本研究使用 {found}",
+        "the claim is about {wanted[0]}, this study used {found[0]}",
+        "该论断针对 {wanted[1]}，而本研究使用 {found[1]}",
     ),
     "min_epochs": (
         "the claim needs at least {wanted} epochs, this study trained {found}",
@@ -340,7 +340,8 @@ def _arms(measure: Mapping[str, Any], tables: Tables) -> list[dict[Any, Any]]:
 def _require_dataset(requires: Mapping[str, Any], study: Mapping[str, Any]) -> None:
     wanted = requires.get("dataset", study["dataset"])
     if wanted != study["dataset"]:
-        raise NotTestedError("dataset", wanted=wanted, found=study["dataset"])
+        names = (DATASETS.get(name, (name, name)) for name in (wanted, study["dataset"]))
+        raise NotTestedError("dataset", **dict(zip(("wanted", "found"), names, strict=True)))
 
 
 def _require_effort(requires: Mapping[str, Any], measured: Measured) -> None:
@@ -352,13 +353,5 @@ def _require_effort(requires: Mapping[str, Any], measured: Measured) -> None:
 
 
 def _reason(code: str, facts: Mapping[str, object]) -> tuple[str, str]:
-    english, chinese = (
-        sentence.format_map({key: _named(value, language) for key, value in facts.items()})
-        for language, sentence in enumerate(REASONS[code])
-    )
-    return english, chinese
-
-
-def _named(fact: object, language: int) -> object:
-    """Return a data set's name as people know it, anything else as it is."""
-    return DATASETS[fact][language] if isinstance(fact, str) and fact in DATASETS else fact
+    english, chinese = REASONS[code]
+    return english.format_map(facts), chinese.format_map(facts)

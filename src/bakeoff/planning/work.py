@@ -12,9 +12,8 @@ from bakeoff.study.networks import Network
 from bakeoff.study.specs import describe_study
 from bakeoff.study.study import Study
 
-# The train split of CIFAR-100, and what its 60,000 images take in the archive: 169 MB.
-ARCHIVE_IMAGES = 50_000
-ARCHIVE_BYTES_PER_IMAGE = 169e6 / 60_000
+# The train split of CIFAR-100, and the size of the archive that holds it.
+ARCHIVE_IMAGES, ARCHIVE_BYTES = 50_000, 169e6
 
 
 @dataclass(frozen=True)
@@ -76,13 +75,13 @@ def split_sizes(data: Mapping[str, Any]) -> tuple[int, int]:
 def _archive_images(data: Mapping[str, Any]) -> int:
     """Return how many training images an archive has.
 
-    A user's own is judged by its size, if it is a file, because it is opened by `prepare` only; the share of the test
-    split is taken to be that of CIFAR-100. The first run that is done corrects what is left of the error.
+    A user's own is judged by its size, if it is a file, because it is opened by `prepare` only. The first run that is
+    done corrects what is left of the error.
     """
     archive = Path(data["archive"]) if data.get("archive") and data.get("md5") else None
     if archive is None or not archive.is_file():
         return ARCHIVE_IMAGES
-    return max(1, round(archive.stat().st_size / ARCHIVE_BYTES_PER_IMAGE * 5 / 6))
+    return max(1, round(ARCHIVE_IMAGES * archive.stat().st_size / ARCHIVE_BYTES))
 
 
 def plan_spec(

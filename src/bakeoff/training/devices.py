@@ -15,7 +15,7 @@ from bakeoff.errors import UserError
 
 Precision = Literal["no", "fp16", "bf16"]
 FREE_DISK = 2 * 2**30
-FREE_GPU_MEMORY = 0.5
+FREE_GPU_MEMORY = 0.5  # as a share of all
 
 
 def make_accelerator(gpus: int, precision: str) -> Accelerator:

@@ -50,6 +50,11 @@ def take_gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
     return taken
 
 
+def nothing(parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Return what a process without a micro-batch contributes: -0.0, which leaves every number as it is, even -0.0."""
+    return [torch.full_like(parameter, -0.0) for parameter in parameters]
+
+
 @torch.no_grad()
 def sum_over_processes(values: list[Tensor], processes: int) -> list[Tensor]:
     """Return `values`, float32, with their sums over all processes in them, added in the fixed order.

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -25,7 +25,7 @@ from bakeoff.errors import UserError
 from bakeoff.training.batches import MicroBatch, Step, cut_epoch
 from bakeoff.training.checkpoint import load_checkpoint, save_checkpoint
 from bakeoff.training.devices import any_process, mean_over_processes, on_device
-from bakeoff.training.gradients import sum_over_processes, summed, take_gradients
+from bakeoff.training.gradients import nothing, sum_over_processes, summed, take_gradients
 from bakeoff.training.history import EpochRecord, write_history
 from bakeoff.training.interrupts import InterruptedRunError, StopRequest
 from bakeoff.training.optimization import (
@@ -108,13 +108,6 @@ class Trained:
     uses_ema: bool
 
 
-class Averages(NamedTuple):
-    """Moving averages of what a final evaluation uses."""
-
-    weights: WeightAverage
-    statistics: WeightAverage
-
-
 class Trainer:
     """Training of one network by one recipe, from wherever the last checkpoint left it."""
 
@@ -135,15 +128,12 @@ class Trainer:
         self.statistics = RunningStatistics(self.network)
         self.parameters: list[Tensor] = list(self.network.parameters())
         self.trained = [each for each in self.parameters if each.requires_grad]
-        # Of float32 and of float64 tensors: one average of both would be slow.
-        self.averages = (
-            None
-            if recipe.ema_decay is None
-            else Averages(
-                WeightAverage(self.parameters, recipe.ema_decay),
-                WeightAverage([self.statistics.values], recipe.ema_decay),
-            )
-        )
+        self.average: WeightAverage | None = None
+        # Apart from the weights': each process has statistics of its own, and in float64.
+        self.average_statistics: WeightAverage | None = None
+        if recipe.ema_decay is not None:
+            self.average = WeightAverage(self.parameters, recipe.ema_decay)
+            self.average_statistics = WeightAverage([self.statistics.values], recipe.ema_decay)
         self.labels = task.labels.to(accelerator.device)
         self.epoch_steps = cut_epoch(len(task.train), recipe.global_batch, recipe.micro_batch)
         self.progress = Progress()
@@ -186,7 +176,7 @@ class Trainer:
             history=history,
             seconds=self.progress.elapsed,
             images_per_s=len(self.task.train) * self.recipe.epochs / seconds,
-            uses_ema=self.averages is not None,
+            uses_ema=self.average is not None,
         )
 
     def _train_epoch(self, epoch: int, first: int, bar: ProgressBar) -> None:
@@ -221,8 +211,7 @@ class Trainer:
             self.accelerator.backward(loss / step.images)
             return take_gradients(self.trained)
 
-        # Nothing may be left for a process in the last step of an epoch.
-        own = summed(mine, gradients) if mine else [torch.zeros_like(p) for p in self.trained]
+        own = summed(mine, gradients) if mine else nothing(self.trained)
         for parameter, gradient in zip(self.trained, sum_over_processes(own, world), strict=True):
             parameter.grad = gradient
         if self.recipe.gradient_clip is not None:
@@ -230,8 +219,8 @@ class Trainer:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.statistics.after_step()
-        if self.averages is not None:
-            for average in self.averages:
+        for average in (self.average, self.average_statistics):
+            if average is not None:
                 average.update(self.progress.step)
 
     def _forward(self, epoch: int, order: Tensor, part: MicroBatch) -> Tensor:
@@ -284,7 +273,7 @@ class Trainer:
     def validate(self) -> Scores:
         """Return the scores on the held-out images, with the weights as a final evaluation would use them."""
         saved = (
-            [parameter.detach().clone() for parameter in self.parameters] if self.averages else []
+            [parameter.detach().clone() for parameter in self.parameters] if self.average else []
         )
         self._judged_weights()
         self.network.eval()
@@ -303,12 +292,10 @@ class Trainer:
     @torch.no_grad()
     def _judged_weights(self) -> None:
         """Fill the network with the weights and statistics that are judged: the averages where there are any."""
-        statistics = self.statistics.values
-        if self.averages is not None:
-            torch._foreach_copy_(self.parameters, self.averages.weights.values)
-            (statistics,) = self.averages.statistics.values
+        if self.average is not None:
+            torch._foreach_copy_(self.parameters, self.average.values)
         self.statistics.publish(
-            statistics,
+            self._own_statistics()[-1],
             self.progress.step,
             lambda values: mean_over_processes(self.accelerator, values),
         )
@@ -357,6 +344,7 @@ class Trainer:
                 "network": self.network.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "scaler": scaler.state_dict() if scaler is not None else None,
+                "average": self.average.values if self.average else [],
                 "processes": states,
                 "progress": {**asdict(self.progress), "loss_sum": 0.0, "correct": 0.0},
             }
@@ -366,12 +354,14 @@ class Trainer:
 
     def _own_state(self) -> dict[str, Any]:
         return {
-            "statistics": self.statistics.values.cpu(),
-            "averages": [
-                [value.cpu() for value in average.values] for average in self.averages or ()
-            ],
+            "statistics": [value.cpu() for value in self._own_statistics()],
             "sums": self.sums.cpu(),
         }
+
+    def _own_statistics(self) -> list[Tensor]:
+        """Return this process's running statistics, and behind them their average where there is one."""
+        averaged = self.average_statistics.values if self.average_statistics else []
+        return [self.statistics.values, *averaged]
 
     @torch.no_grad()
     def _resume(self) -> None:
@@ -383,10 +373,13 @@ class Trainer:
         if self.accelerator.scaler is not None and state["scaler"] is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         own = _share(state["processes"], self.accelerator)
-        self.statistics.values.copy_(own["statistics"])
-        for average, values in zip(self.averages or (), own["averages"], strict=True):
-            for value, saved in zip(average.values, values, strict=True):
-                value.copy_(saved)
+        averaged = self.average.values if self.average else []
+        for value, saved in zip(
+            [*averaged, *self._own_statistics()],
+            [*state["average"], *own["statistics"]],
+            strict=True,
+        ):
+            value.copy_(saved)
         self.sums.copy_(own["sums"])
         saved_progress = state["progress"]
         history = [EpochRecord(**record) for record in saved_progress.pop("history")]
@@ -426,13 +419,8 @@ def _share(states: list[dict[str, Any]], accelerator: Accelerator) -> dict[str, 
         own: dict[str, Any] = states[accelerator.process_index]
         return own
     total = torch.stack([state["sums"] for state in states]).sum(dim=0)
-    averages = states[0]["averages"]
-    if averages:
-        weights, _ = averages  # the same on all processes
-        statistics = torch.stack([state["averages"][1][0] for state in states]).mean(dim=0)
-        averages = [weights, [statistics]]
+    together = zip(*(state["statistics"] for state in states), strict=True)
     return {
-        "statistics": torch.stack([state["statistics"] for state in states]).mean(dim=0),
-        "averages": averages,
+        "statistics": [torch.stack(values).mean(dim=0) for values in together],
         "sums": total if accelerator.is_main_process else torch.zeros_like(total),
     }

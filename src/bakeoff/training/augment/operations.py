@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torchvision.transforms.v2.functional import autocontrast_image, equalize_image
 
 Operation = Callable[[Tensor, Tensor], Tensor]
 
@@ -100,17 +101,12 @@ def solarize(images: Tensor, threshold: Tensor) -> Tensor:
 
 def autocontrast(images: Tensor, magnitude: Tensor) -> Tensor:
     """Stretch each channel to the whole range; the magnitude is ignored."""
-    # Importing torchvision takes as long as importing torch, and most recipes have no policy.
-    from torchvision.transforms.v2.functional import autocontrast_image  # noqa: PLC0415
-
     stretched: Tensor = autocontrast_image(images)
     return stretched
 
 
 def equalize(images: Tensor, magnitude: Tensor) -> Tensor:
     """Flatten the histogram of each channel; the magnitude is ignored."""
-    from torchvision.transforms.v2.functional import equalize_image  # noqa: PLC0415
-
     flattened: Tensor = equalize_image(images)
     return flattened
 

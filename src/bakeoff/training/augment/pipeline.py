@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,8 +14,10 @@ from bakeoff.training.augment import erasing
 from bakeoff.training.augment.config import AugmentConfig
 from bakeoff.training.augment.mixing import mix
 from bakeoff.training.augment.packed import PackedImages, packed_bytes
-from bakeoff.training.augment.policy import make_policy
 from bakeoff.training.random import uniform
+
+if TYPE_CHECKING:
+    from bakeoff.training.augment.policy import Policy
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 
@@ -68,8 +71,7 @@ class InputPipeline:
         needed = packed_bytes(images.shape, config.crop_padding, config.flip)
         store = storage_device(self.device, needed, memory_fraction)
         self._images = PackedImages(images, config.crop_padding, config.flip, store)
-        policy = make_policy(config, height, width)
-        self._policy = policy.to(self.device) if policy else None
+        self._policy = _policy(config, height, width, self.device)
         # (x / 255 - mean) / std = x * scale + shift, for each channel.
         self._scale = [1 / (255 * deviation) for deviation in std]
         self._shift = [
@@ -157,6 +159,16 @@ class InputPipeline:
                 images = F.interpolate(images, size, mode=self.interpolation, antialias=True)
                 images = images.clamp_(self._black, self._white)
         return images.contiguous(memory_format=self.memory_format)
+
+
+def _policy(config: AugmentConfig, height: int, width: int, device: torch.device) -> Policy | None:
+    """Return the policy that `config` names, on `device`, or None where it names none."""
+    if config.policy is None:
+        return None
+    # It needs torchvision, whose import takes as long as torch's; most recipes have no policy.
+    from bakeoff.training.augment.policy import make_policy  # noqa: PLC0415 (slow, rarely needed)
+
+    return make_policy(config, height, width).to(device)
 
 
 def storage_device(device: torch.device, needed: int, memory_fraction: float) -> torch.device:

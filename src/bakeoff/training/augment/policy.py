@@ -90,13 +90,11 @@ def trivialaugment() -> Policy:
     return Policy(1, table.flatten(1))
 
 
-def make_policy(config: AugmentConfig, height: int, width: int) -> Policy | None:
-    """Return the policy that `config` names for images of `height` x `width`."""
+def make_policy(config: AugmentConfig, height: int, width: int) -> Policy:
+    """Return the policy that `config` names, which must name one, for images of `height` x `width`."""
     if config.policy == "randaugment":
         return randaugment(config.policy_args.layers, config.policy_args.magnitude, height, width)
-    if config.policy == "trivialaugment":
-        return trivialaugment()
-    return None
+    return trivialaugment()
 
 
 def apply_operations(images: Tensor, operation: Tensor, magnitude: Tensor) -> Tensor:
