@@ -4,6 +4,8 @@ rule download:
         archive="resources/cifar-100-binary.tar.gz",
     log:
         "resources/logs/download.log",
+    # Before any training and measuring, so that an archive which is no good is known at once.
+    priority: 10000
     conda:
         "../envs/bakeoff.yaml"
     params:
@@ -32,6 +34,7 @@ rule prepare:
         validation="{root}/data/validation_indices.npy",
     log:
         "{root}/logs/prepare.log",
+    priority: 10000
     conda:
         "../envs/bakeoff.yaml"
     shell:
