@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from bakeoff.staleness.records import record_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,7 +54,6 @@ from bakeoff.planning.schedule import (
 from bakeoff.planning.solver import TOLERANCE, solve
 from bakeoff.planning.summary import in_words
 from bakeoff.planning.work import Work, all_runs, split_sizes, works
-from bakeoff.staleness.records import record_job
 from bakeoff.training.batches import cut_epoch
 from bakeoff.workflow import Layout, load_layouts
 from conftest import SCHEMAS, Project, make_project

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from bakeoff.study.closure import closure, source_digest
 
 from bakeoff.errors import UserError
-from bakeoff.study.closure import closure, source_digest
 from bakeoff.study.layers import Layer, load_yaml, merge, origin
 from bakeoff.study.networks import Network
 from bakeoff.study.specs import (

@@ -1,15 +1,14 @@
-"""What the Snakefile asks: which studies there are, and which files each of their jobs needs.
+"""What the Snakefile asks about its study: its jobs' specs, its runs, and the files that they need.
 
-It is read at every parse, so nothing heavy may be imported here. Rules import little else of this package:
-`bakeoff.questions` answers targets such as `why`, `bakeoff.planning.follow` says what the plan gives each run,
-`bakeoff.launch.slurm` looks at the queue.
+It is read at every parse, so nothing heavy may be imported here.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import fcntl
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,17 @@ from typing import Any
 from bakeoff.data.config import DataConfig
 from bakeoff.data.config import check as check_data
 from bakeoff.errors import UserError
+from bakeoff.jobs.code import SOURCE, constants
+from bakeoff.jobs.state import State
+from bakeoff.models.registry import builder_code
 from bakeoff.models.weights_files import Source, check_weights, lock_path
 from bakeoff.planning.work import plan_spec
 from bakeoff.provenance.spec import pack_spec, provenance_spec
 from bakeoff.slides.templates import check_slides
-from bakeoff.staleness.state import State
-from bakeoff.staleness.tick import folder_holder, hold_root, keep_older_than_tick, write_tick
+from bakeoff.study.figures import ARGUMENTS, RUN_FILES, Figure, find_figures
 from bakeoff.study.layers import Layer, load_yaml, merge_layers
 from bakeoff.study.networks import Network, describe_networks
 from bakeoff.study.specs import (
-    FIGURES,
     Specs,
     cards_spec,
     seeds_needed,
@@ -37,7 +37,6 @@ from bakeoff.study.specs import (
 from bakeoff.study.study import CLASSES, IMAGE_SIZE, Study, load_study
 
 BASE = "config/config.yaml"
-DEMO = "config/demo.yaml"
 DOWNLOAD = "resources/cifar-100-binary.tar.gz"
 NETWORKS = Path("resources/networks.json")
 WEIGHTS = "resources/weights"
@@ -45,9 +44,6 @@ LANGUAGES = ("zh", "en")
 # Keys that are given with --config to a target such as `why`, and are no part of a study.
 COMMAND_KEYS = frozenset({"target", "reason", "remove", "number", "slide", "file", "with_weights"})
 COMMAND_LINE = "--config on the command line"
-TABLE_SUFFIXES = ("csv", "md", "tex")
-# Reasons that are told unasked why a job is stale; `snakemake why` tells all.
-TOLD = 4
 
 
 @dataclass(frozen=True)
@@ -57,83 +53,39 @@ class Layout:
     study: Study
     networks: Mapping[str, Network]
     runs: Mapping[str, str]
+    """{variant: the variant whose runs stand for it}."""
     seeds: Mapping[str, tuple[int, ...]]
+    """{variant that is trained: its seeds}."""
     specs: Specs
-    weights: Mapping[str, Path] = field(default_factory=dict)
+    weights: Mapping[str, Path]
     """{trained variant: file of the pretrained weights that it starts from}."""
-    told: set[str] = field(default_factory=set)
-    """Jobs whose reason was printed."""
-    busy: set[str] = field(default_factory=set)
-    """Other Snakemake processes that are at work in the root."""
 
     @cached_property
-    def state(self) -> State:
-        """The state of the study's jobs, looked at when it is first asked for."""
-        return self.look()
+    def figures(self) -> Mapping[str, Figure]:
+        """The figures of the study, by name."""
+        return find_figures(list(self.study.ablations))
 
-    def look(self) -> State:
-        """Return the state of the study's jobs, looked at now."""
-        return State(Path(self.study.root), self.specs, {"data": self._archives(), **self._locks()})
+    @property
+    def pictures(self) -> list[str]:
+        """The figures that the decks show, drawn for them."""
+        shown: Any = constants(SOURCE / "slides" / "pictures.py")["PICTURES"]
+        return [name for name in shown if name in self.figures]
 
-    def is_stale(self, job: str) -> bool:
-        """Return whether a job has to run, and see to it that Snakemake will find its tick newer.
-
-        Raises:
-            UserError: another Snakemake is at work in this root.
-        """
-        for holder in self.busy:
-            raise UserError(
-                f"Another Snakemake (process {holder}) is at work in {self.study.root}. Wait until it ends, or stop "
-                "it; `snakemake -n` may be used meanwhile."
-            )
-        if not self.state.reasons(job):
-            return False
-        keep_older_than_tick(Path(self.study.root), self.state.job(job).writes)
-        return True
-
-    def check_images(self) -> None:
-        """Refuse to train on images that an archive left out.
-
-        They are not made as a matter of course, because then every run would be newly trained on them.
-
-        Raises:
-            UserError: they were left out, and nobody has made them since.
-        """
-        if self.state.left_out("data"):
-            root = self.study.root
-            raise UserError(
-                f"Runs would have to be trained, but the images were left out of the archive that {root} was "
-                "unpacked from. To draw and read what is there, use the archive's configuration and code: `python "
-                "-m bakeoff verify` names its commit. To train, make the images first: "
-                f"snakemake {root}/data/meta.json --forcerun prepare"
-            )
-
-    def tell(self, job: str) -> None:
-        """Print once why a job that was made before has to run again."""
-        if job not in self.told and self.state.made_before(job):
-            self.told.add(job)
-            title, reasons = self.state.job(job).title, self.state.reasons(job)
-            more = f"; and {len(reasons) - TOLD} more" if len(reasons) > TOLD else ""
-            print(f"stale: {title}: {'; '.join(reasons[:TOLD])}{more}", file=sys.stderr)
-
-    def _archives(self) -> list[Path]:
-        return [Path(file) for file in archive_files(self.study)]
-
-    def _locks(self) -> dict[str, list[Path]]:
-        """Return {run: lock of its pretrained weights}: a small file that changes when they do."""
+    @cached_property
+    def fetches(self) -> Mapping[str, tuple[Path, str]]:
+        """{lock: (weights file, spec of its fetch)}."""
         return {
-            f"runs/{variant}/seed{seed}": [lock_path(path)]
+            str(lock_path(path)): (path, f"weights/{self._weights(variant).name}")
             for variant, path in self.weights.items()
-            for seed in self.seeds[variant]
         }
 
-    def run_files(self, name: str, runs: Mapping[str, Sequence[int]]) -> list[str]:
-        """Return the file `name` of each run in {variant: seeds}, without repeats."""
-        root = self.study.root
+    def run_files(self, names: Sequence[str], runs: Mapping[str, Sequence[int]]) -> list[str]:
+        """Return these files of each run in {variant: seeds}."""
         return [
-            f"{root}/runs/{variant}/seed{seed}/{name}"
+            f"{self.study.root}/runs/{variant}/seed{seed}/{name}"
             for variant, seeds in runs.items()
             for seed in seeds
+            for name in names
         ]
 
     def comparison_runs(self) -> dict[str, Sequence[int]]:
@@ -149,35 +101,91 @@ class Layout:
         """Return the trained variants of the comparison, whose cost its table shows."""
         return list(self.comparison_runs())
 
+    def figure_files(self, figure: str) -> list[str]:
+        """Return the files that a figure is drawn from."""
+        root, ablations = Path(self.study.root), list(self.study.ablations)
+        files: list[str] = []
+        for name in self.figures[figure].reads:
+            if name == "runs_dir":
+                files += self.run_files(RUN_FILES, self.comparison_runs())
+            else:
+                found = ARGUMENTS[name](root, ablations)
+                files += map(str, found if isinstance(found, list) else [found])
+        return files
 
-def load_layers(
-    configfiles: Sequence[str | Path], command_line: Mapping[str, Any], demo: bool
-) -> list[Layer]:
-    """Return the layers of the main study, or of the demo.
+    def builder_code(self, variant: str) -> tuple[str, ...]:
+        """Return the module, or the user's file, that builds a variant's network."""
+        return builder_code(self.study.variants[variant].model["builder"])
 
-    Args:
-        configfiles: files given with --configfile.
-        command_line: values given with --config; they are on top, except that they do not move the demo.
-        demo: whether config/demo.yaml is laid over the rest.
-    """
+    def archive(self) -> list[str]:
+        """Return the archive that the data is prepared from: none, a local file, or the download."""
+        if self.study.data["kind"] == "shapes":
+            return []
+        return [str(DataConfig.from_mapping(self.study.data).archive or DOWNLOAD)]
+
+    def check_archive(self) -> None:
+        """Check that the archive that the data is to be prepared from exists, where it is a local file.
+
+        Raises:
+            UserError: it does not.
+        """
+        if self.study.data["kind"] != "shapes":
+            check_data(DataConfig.from_mapping(self.study.data))
+
+    def weights_lock(self, variant: str) -> list[str]:
+        """Return the lock of the weights that runs of a variant start from; nothing for runs from scratch."""
+        return [str(lock_path(self.weights[variant]))] if variant in self.weights else []
+
+    def check_weights(self, variant: str) -> None:
+        """Check the weights that runs of a variant start from, where there are any.
+
+        Raises:
+            UserError: no training could start from the weights that are there.
+        """
+        if variant in self.weights:
+            try:
+                check_weights(self._weights(variant), self.weights[variant])
+            except UserError as error:
+                raise UserError(f"Variant {variant}: {error}") from None
+
+    def check_images(self, state: State) -> None:
+        """Refuse to train on images that an archive left out.
+
+        They are not made as a matter of course, because then every run would be newly trained on them.
+
+        Raises:
+            UserError: they were left out, and nobody has made them since.
+        """
+        if state.left_out("data"):
+            root = self.study.root
+            raise UserError(
+                f"Runs would have to be trained, but the images were left out of the archive that {root} was "
+                "unpacked from. To draw and read what is there, use the archive's configuration and code: `python "
+                "-m bakeoff verify` names its commit. To train, make the images first: "
+                f"snakemake {root}/data/meta.json --forcerun prepare"
+            )
+
+    def _weights(self, variant: str) -> Source:
+        return Source.from_mapping(self.study.variants[variant].model["weights"])
+
+
+def load_layers(configfiles: Sequence[str | Path], command_line: Mapping[str, Any]) -> list[Layer]:
+    """Return the layers of the study: the base file, files given with --configfile, values given with --config."""
     files = [BASE, *(_short(file) for file in configfiles)]
     layers = [_layer(file) for file in dict.fromkeys(files)]
-    if demo and DEMO not in files:
-        layers.append(_layer(DEMO))
-    given = {
-        key: value
-        for key, value in command_line.items()
-        if key not in COMMAND_KEYS and not (demo and key in ("results_root", "name"))
-    }
+    given = {key: value for key, value in command_line.items() if key not in COMMAND_KEYS}
     return [*layers, Layer(COMMAND_LINE, given)] if given else layers
 
 
-def load_layout(layers: Sequence[Layer], schemas: Path) -> Layout:
-    """Return the layout of the study that `layers` describe.
+def load_layout(
+    configfiles: Sequence[str | Path], command_line: Mapping[str, Any], schemas: Path
+) -> Layout:
+    """Return the layout of the study that the configuration describes.
 
     Raises:
         UserError: a mistake in the configuration, or a network that cannot be built.
     """
+    layers = load_layers(configfiles, command_line)
     study = load_study(layers, schemas, check_slides=check_slides)
     networks = describe_networks(
         {name: variant.model for name, variant in study.variants.items()},
@@ -190,107 +198,53 @@ def load_layout(layers: Sequence[Layer], schemas: Path) -> Layout:
     # How runs are spread over a machine decides no result, so a `Study` does not know of it.
     config = merge_layers(layers)
     plan = plan_spec(study, networks, seeds, config.get("gpus", "auto"), config.get("price", {}))
-    cards = cards_spec(load_yaml(study.files["models"]))
     names = [layer.name for layer in layers if layer.name != COMMAND_LINE]
     given = next((layer.content for layer in layers if layer.name == COMMAND_LINE), {})
     compared = [runs[name] for name in study.comparison]
     specs = {
         **study_specs(study, networks),
         "plan": plan,
-        "cards": cards,
+        "cards": cards_spec(load_yaml(study.files["models"])),
         "provenance": provenance_spec(study, seeds, compared, LANGUAGES),
         "pack": pack_spec(study, names, given),
     }
     folder = config.get("weights", {}).get("dir", WEIGHTS)
-    return Layout(study, networks, runs, seeds, specs, weights_files(study, seeds, folder))
-
-
-def load_layouts(
-    configfiles: Sequence[str | Path], command_line: Mapping[str, Any], schemas: Path
-) -> dict[str, Layout]:
-    """Return {root: layout} of the main study and of the demo; the main study comes first."""
-    main = load_layout(load_layers(configfiles, command_line, demo=False), schemas)
-    demo = load_layout(load_layers(configfiles, command_line, demo=True), schemas)
-    return {main.study.root: main} | {
-        root: layout for root, layout in {demo.study.root: demo}.items() if root != main.study.root
+    weights = {
+        name: Source.from_mapping(study.variants[name].model["weights"]).path(folder)
+        for name in seeds
+        if study.variants[name].pretrained
     }
+    return Layout(study, networks, runs, seeds, specs, weights)
 
 
-def save_specs(layout: Layout, *, dry_run: bool) -> None:
-    """Write the layout's specs below its root, and its tick.
+def hold_root(root: Path) -> None:
+    """Keep other Snakemake processes from working in this root until this process ends, however it ends.
 
-    A dry run writes only what does not exist yet, so that looking at a plan changes nothing. Where another Snakemake
-    is at work in the root nothing is written, and `Layout.is_stale` says so when it is asked.
-    """
-    folder = Path(layout.study.root) / "specs"
-    if dry_run or hold_root(folder):
-        write_specs(folder, layout.specs, rewrite=not dry_run)
-        write_tick(folder)
-    else:
-        layout.busy.add(folder_holder(folder))
-
-
-def figures(layout: Layout) -> list[str]:
-    """Return the names of the figures of a study."""
-    return [*FIGURES, *(["ablation_deltas"] if layout.study.ablations else [])]
-
-
-def archive_of(layout: Layout) -> list[str]:
-    """Return the archive that the data is prepared from: none, a local file, or the download.
+    Snakemake's own lock is one of a working directory; a root may be another's, too.
 
     Raises:
-        UserError: `data.archive` names something that does not exist.
+        UserError: another process holds the root.
     """
-    if layout.study.data["kind"] != "shapes" and layout.state.reasons("data"):
-        # What is prepared and current needs no archive any more.
-        check_data(DataConfig.from_mapping(layout.study.data))
-    return archive_files(layout.study)
+    file = root / "specs" / ".lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Inherited by nobody and never closed: the kernel drops the lock when this process is gone.
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        holder = file.read_text(encoding="utf-8", errors="replace").strip() or "unknown"
+        raise UserError(
+            f"Another Snakemake (process {holder}) is at work in {root}. Wait until it ends, or stop "
+            "it; `snakemake -n` may be used meanwhile."
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
-def archive_files(study: Study) -> list[str]:
-    """Return the archive of a study, whether it exists or not."""
-    if study.data["kind"] == "shapes":
-        return []
-    return [str(DataConfig.from_mapping(study.data).archive or DOWNLOAD)]
-
-
-def weights_files(study: Study, trained: Iterable[str], folder: str) -> dict[str, Path]:
-    """Return {variant: file of its weights} for those of the trained variants that are pretrained."""
-    variants = (study.variants[name] for name in trained)
-    return {
-        variant.name: Source.from_mapping(variant.model["weights"]).path(folder)
-        for variant in variants
-        if variant.pretrained
-    }
-
-
-def weights_lock(layout: Layout, variant: str, seed: str) -> list[str]:
-    """Return the lock of the weights that a run starts from; nothing for a run from scratch.
-
-    Raises:
-        UserError: the run is to be made, and no training could start from the weights that are there.
-    """
-    path = layout.weights.get(variant)
-    if path is None:
-        return []
-    if layout.state.reasons(f"runs/{variant}/seed{seed}"):
-        weights = layout.study.variants[variant].model["weights"]
-        try:
-            check_weights(Source.from_mapping(weights), path)
-        except UserError as error:
-            raise UserError(f"Variant {variant}: {error}") from None
-    return [str(lock_path(path))]
-
-
-def fetches(layouts: Iterable[Layout]) -> dict[str, tuple[Path, str]]:
-    """Return {lock: (weights file, spec of its fetch)} over all studies."""
-    found: dict[str, tuple[Path, str]] = {}
-    for layout in layouts:
-        for variant, path in layout.weights.items():
-            name = Source.from_mapping(layout.study.variants[variant].model["weights"]).name
-            spec = f"{layout.study.root}/specs/weights/{name}.json"
-            found.setdefault(str(lock_path(path)), (path, spec))
-    return found
+def save_specs(layout: Layout) -> None:
+    """Write the specs of the study below its root, where jobs read them."""
+    write_specs(Path(layout.study.root) / "specs", layout.specs)
 
 
 def _layer(file: str) -> Layer:

@@ -1,8 +1,5 @@
 """What the workflow takes from the plan: GPUs, time and priority of each run."""
 
-import functools
-import os
-
 from bakeoff.planning.follow import allocated_gpus, assigned_to, assignments, forecast
 from bakeoff.planning.machine import fleet
 
@@ -12,15 +9,13 @@ DEVICES = fleet(
 )
 
 
-@functools.cache
-def get_assignments(root):
-    return assignments(LAYOUTS[root].specs["plan"], Path(root), DEVICES)
+@cache
+def get_assignments():
+    return assignments(LAYOUT.specs["plan"], Path(ROOT), DEVICES)
 
 
 def get_assignment(wildcards):
-    return assigned_to(
-        wildcards.variant, int(wildcards.seed), get_assignments(wildcards.root)
-    )
+    return assigned_to(wildcards.variant, int(wildcards.seed), get_assignments())
 
 
 def get_gpus(wildcards):
@@ -48,18 +43,17 @@ def get_runtime(wildcards, attempt):
 
 def tell_duration():
     """Say how long the runs of this invocation will take, before the first one starts."""
-    runs = {}
+    wanted = {}
     for job in workflow.dag.needrun_jobs():
         if job.rule.name == "train":
-            of_root = runs.setdefault(job.wildcards.root, {})
-            of_root.setdefault(job.wildcards.variant, []).append(
-                int(job.wildcards.seed)
-            )
-    for root, wanted in runs.items():
-        try:
-            spec, given = LAYOUTS[root].specs["plan"], get_assignments(root)
-            line = forecast(spec, Path(root), DEVICES, wanted, given)
-        except Exception as error:
-            # A forecast is not worth a study.
-            line = f"No forecast: {type(error).__name__}: {error}"
-        print(line, file=sys.stderr)
+            seeds = wanted.setdefault(job.wildcards.variant, [])
+            seeds.append(int(job.wildcards.seed))
+    if not wanted:
+        return
+    try:
+        spec = LAYOUT.specs["plan"]
+        line = forecast(spec, Path(ROOT), DEVICES, wanted, get_assignments())
+    except Exception as error:
+        # A forecast is not worth a study.
+        line = f"No forecast: {type(error).__name__}: {error}"
+    print(line, file=sys.stderr)

@@ -1,21 +1,26 @@
-"""The studies, and the functions by which rules ask for their inputs."""
+"""The study, its jobs, and what is looked at before the first of them starts."""
 
+import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from bakeoff.errors import UserError
-from bakeoff.questions import adopt_results, answer, clean_orphans, say_why
-from bakeoff.workflow import (
-    LANGUAGES,
-    archive_of,
-    fetches,
-    figures,
-    load_layouts,
-    save_specs,
-    weights_lock,
-)
+from bakeoff.jobs.rules import Inputs, JobTable
+from bakeoff.jobs.state import State
+from bakeoff.launch.slurm import check_no_job_is_left, prefer_commands, relay_signals
+from bakeoff.workflow import LANGUAGES, hold_root, load_layout, save_specs
+
+if workflow.remote_exec:
+    # This is Snakemake inside a job of Slurm's.
+    relay_signals()
+
+
+# Of an output that a failed job was to make for the first time: there is nothing to restore, and nothing to say.
+logger.addFilter(lambda record: "no backup found" not in record.getMessage())
 
 
 def refuse(error):
@@ -28,201 +33,150 @@ def refuse(error):
 
 
 def load():
-    """Load the main study and the demo, and write the specs that their jobs read."""
+    """Load the study."""
     try:
-        layouts = load_layouts(
+        return load_layout(
             workflow.overwrite_configfiles,
             workflow.config_settings.config,
             Path(workflow.basedir) / "schemas",
         )
-        if workflow.is_main_process:
-            for layout in layouts.values():
-                save_specs(layout, dry_run=workflow.output_settings.dryrun)
     except UserError as error:
         refuse(error)
-    return layouts
 
 
-LAYOUTS = load()
-FETCHES = fetches(LAYOUTS.values())
-MAIN, DEMO = list(LAYOUTS.values())[0], list(LAYOUTS.values())[-1]
+LAYOUT = load()
+STUDY = LAYOUT.study
+ROOT = STUDY.root
+SCRIPTS = Path(workflow.basedir) / "scripts"
+TABLE_SUFFIXES = ("csv", "md", "tex")
+COMPARISON_TABLES = ("models", "families", "pairwise", "runs")
+
+COMPARISON = expand(
+    "<root>/comparison/{table}.csv", table=("models", "families", "pairwise")
+)
+ABLATIONS = expand("<root>/ablation/{ablation}.csv", ablation=STUDY.ablations)
+FIGURES = expand(
+    "<root>/figures/{figure}.{suffix}", figure=LAYOUT.figures, suffix=("png", "svg")
+)
+SLIDES = expand("<root>/slides/deck.{language}.pptx", language=LANGUAGES)
+PRODUCTS = [
+    *COMPARISON,
+    *ABLATIONS,
+    "<root>/claims/claims.csv",
+    *FIGURES,
+    *SLIDES,
+    "<root>/report/report.md",
+]
 
 
 wildcard_constraints:
-    root="|".join(map(re.escape, LAYOUTS)),
-    variant="|".join(
-        sorted({run for layout in LAYOUTS.values() for run in layout.seeds})
-    ),
+    variant="|".join(sorted(LAYOUT.seeds)),
     seed="0|[1-9][0-9]*",
-    ablation="|".join(
-        sorted(
-            {name for layout in LAYOUTS.values() for name in layout.study.ablations}
-            | {"none"}
-        )
-    ),
+    ablation="|".join(sorted({*STUDY.ablations, "none"})),
+    figure="|".join(LAYOUT.figures),
     language="|".join(LANGUAGES),
-    weights="|".join(re.escape(lock.removesuffix(".lock.json")) for lock in FETCHES)
+    weights="|".join(
+        re.escape(lock.removesuffix(".lock.json")) for lock in LAYOUT.fetches
+    )
     or "none",
 
 
-def tracked(job, **inputs):
-    """Return the input function of a rule whose job is tracked by content.
+# What is stale. `tracked` gives a rule its inputs; when all rules are read, STATE knows their jobs.
+STALE = f".snakemake/bakeoff/stale-{os.getpid()}-{os.urandom(4).hex()}"
+TRACKED = []
+TOLD = 4
 
-    `bakeoff.staleness` knows whether the job has to run. If not, all of its inputs are `ancient`: Snakemake then does not
-    look at their time stamps. If it has to, they are what they are, and the tick, which is newer than everything,
-    is the input that tells Snakemake so.
 
-    Inputs are patterns, lists of patterns, or functions of the wildcards.
+def tracked(check=None, **inputs):
+    """Return the input function of a rule whose jobs are tracked by content, for `unpack`.
+
+    Inputs are patterns, lists of patterns, or functions of the wildcards. `check` is called with the wildcards of a job
+    that has to run, and raises a UserError where it cannot.
+
+    `bakeoff.jobs` knows whether a job has to run. So all of its inputs are `ancient`, which means that Snakemake does not
+    look at time stamps; and a job that was made and is stale gets one input more, which no job has made yet.
     """
+    declared = Inputs(inputs, workflow.pathvars.apply)
 
     def get_inputs(wildcards):
-        layout = LAYOUTS[wildcards.root]
-        name = job.format(**wildcards)
         try:
-            stale = layout.is_stale(name)
-            files = {key: resolve(value, wildcards) for key, value in inputs.items()}
+            stale = workflow.is_main_process and is_stale(declared, wildcards, check)
+            files = declared.files(wildcards)
         except UserError as error:
             refuse(error)
-        if stale and workflow.is_main_process:
-            layout.tell(name)
-        files["tick"] = [f"{wildcards.root}/specs/tick"]
-        return (
-            files
-            if stale
-            else {key: [ancient(f) for f in value] for key, value in files.items()}
-        )
+        found = {name: ancient(paths) for name, paths in files.items()}
+        if not stale:
+            return found
+        # Snakemake asks for a file that is missing only where a job needs it that has to run anyway.
+        workflow.dag.forcefiles.add(STALE)
+        return {**found, "stale": STALE}
 
+    TRACKED.append((get_inputs, declared))
     return get_inputs
 
 
-def reply(question, log):
-    """Answer a question of `bakeoff.questions` in a rule's `run` block."""
+@cache
+def state():
+    """Return the state of the study's jobs, looked at when it is first asked for."""
+    return look()
+
+
+def look():
+    """Return the state of the study's jobs, looked at now."""
+    # A rule keeps an input function as its text, which has the function's address.
+    owners = {str(item): rule for rule in workflow.rules for item in rule.input}
+    rules = [(owners[str(function)], inputs) for function, inputs in TRACKED]
+    return State(Path(ROOT), JobTable(Path(ROOT), LAYOUT.specs, rules))
+
+
+def is_stale(inputs, wildcards, check):
+    """Return whether a job that was made before has to run again, and say why, once, unless that follows from others."""
+    name = state().jobs.name(inputs, wildcards)
+    reasons = state().reasons(name)
+    if reasons and check:
+        check(wildcards)
+    if not reasons or not state().made_before(name):
+        return False
+    if causes := state().causes(name):
+        tell(state().job(name).title, causes)
+    return True
+
+
+@cache
+def tell(title, reasons):
+    more = f"; and {len(reasons) - TOLD} more" if len(reasons) > TOLD else ""
+    print(f"stale: {title}: {'; '.join(reasons[:TOLD])}{more}", file=sys.stderr)
+
+
+rule stale:
+    """No job of the study: by this file, which is never there before, Snakemake learns which jobs are stale."""
+    output:
+        touch(STALE),
+    localrule: True
+
+
+def before_the_first_job():
+    """Look at what only the jobs of this invocation tell, and write the specs that they read."""
     try:
-        answer(question, LAYOUTS, config, log)
+        hold_root(Path(ROOT))
+        check_no_job_is_left(Path.cwd())
+        planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
+        if "train" in planned and "prepare" not in planned:
+            LAYOUT.check_images(state())
+        save_specs(LAYOUT)
     except UserError as error:
-        # Not sys.exit, which would end a thread of Snakemake's and leave the rest waiting.
         raise WorkflowError(str(error)) from None
+    if workflow.non_local_exec:
+        prefer_commands(Path(workflow.basedir).parent / "profiles" / "slurm" / "bin")
+    tell_duration()
 
 
-def resolve(value, wildcards):
-    if callable(value):
-        return value(wildcards)
-    return [
-        pattern.format(**wildcards)
-        for pattern in ([value] if isinstance(value, str) else value)
-    ]
+# Files of runs that rules read.
+def comparison_runs(*names):
+    return LAYOUT.run_files(names, LAYOUT.comparison_runs())
 
 
-def get_archive(wildcards):
-    return archive_of(LAYOUTS[wildcards.root])
-
-
-def get_weights_lock(wildcards):
-    return weights_lock(LAYOUTS[wildcards.root], wildcards.variant, wildcards.seed)
-
-
-def get_weights_file(wildcards, input):
-    # A function of `input`, because Snakemake does not track those: what the weights are is in their lock.
-    return str(LAYOUTS[wildcards.root].weights.get(wildcards.variant, ""))
-
-
-def get_fetched_file(wildcards, output):
-    return str(FETCHES[output.lock][0])
-
-
-def get_fetch_spec(wildcards, output):
-    return FETCHES[output.lock][1]
-
-
-def get_comparison_runs(wildcards):
-    layout = LAYOUTS[wildcards.root]
-    return layout.run_files("metrics.json", layout.comparison_runs())
-
-
-def get_profiles(wildcards):
-    layout = LAYOUTS[wildcards.root]
-    return [
-        f"{wildcards.root}/profiles/{variant}.json" for variant in layout.profiled()
-    ]
-
-
-def get_ablation_runs(wildcards):
-    layout = LAYOUTS[wildcards.root]
-    return layout.run_files("metrics.json", layout.ablation_runs(wildcards.ablation))
-
-
-def get_ablation_tables(wildcards):
-    return ablation_targets(LAYOUTS[wildcards.root])
-
-
-def get_table_specs(wildcards):
-    names = [
-        "comparison",
-        *(f"ablations/{name}" for name in LAYOUTS[wildcards.root].study.ablations),
-    ]
-    return [f"{wildcards.root}/specs/{name}.json" for name in names]
-
-
-def get_download_spec(wildcards, output):
-    # A function of `output`, because Snakemake does not track those: another list of mirrors, or another study
-    # that needs the archive, must not download it again.
-    return f"{MAIN.study.root}/specs/download.json"
-
-
-def get_tensorboard(wildcards, output):
-    # A function of `output`, which Snakemake does not track: watching a run does not change it.
-    folder = f"{wildcards.root}/tensorboard/{wildcards.variant}/seed{wildcards.seed}"
-    return folder if config.get("tensorboard") else ""
-
-
-def get_figures(wildcards):
-    return figure_targets(LAYOUTS[wildcards.root])
-
-
-def comparison_targets(layout):
-    return [
-        f"{layout.study.root}/comparison/{name}.csv"
-        for name in ("models", "families", "pairwise")
-    ]
-
-
-def ablation_targets(layout):
-    return [
-        f"{layout.study.root}/ablation/{name}.csv" for name in layout.study.ablations
-    ]
-
-
-def figure_targets(layout):
-    return [
-        f"{layout.study.root}/figures/{name}.{suffix}"
-        for name in figures(layout)
-        for suffix in ("png", "svg")
-    ]
-
-
-def slide_targets(layout):
-    return [
-        f"{layout.study.root}/slides/deck.{language}.pptx" for language in LANGUAGES
-    ]
-
-
-def product_targets(layout):
-    return [
-        *comparison_targets(layout),
-        *ablation_targets(layout),
-        f"{layout.study.root}/claims/claims.csv",
-        *figure_targets(layout),
-        *slide_targets(layout),
-        f"{layout.study.root}/report/report.md",
-    ]
-
-
-def study_targets(layout):
-    return [
-        *product_targets(layout),
-        f"{layout.study.root}/provenance/ro-crate-metadata.json",
-    ]
-
-
-def get_products(wildcards):
-    return product_targets(LAYOUTS[wildcards.root])
+def ablation_runs(*names):
+    return lambda wildcards: LAYOUT.run_files(
+        names, LAYOUT.ablation_runs(wildcards.ablation)
+    )

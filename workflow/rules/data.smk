@@ -1,17 +1,18 @@
 rule download:
     """Fetch the official archive: resumable, checked before anything opens it."""
     output:
-        archive="resources/cifar-100-binary.tar.gz",
+        archive=update("resources/cifar-100-binary.tar.gz"),
     log:
         "resources/logs/download.log",
     # Before any training and measuring, so that an archive which is no good is known at once.
     priority: 10000
+    localrule: True
     conda:
         "../envs/bakeoff.yaml"
     params:
-        spec=get_download_spec,
-    shell:
-        "python -m bakeoff download --spec {params.spec} --out {output.archive} --log-file {log}"
+        spec="download",
+    script:
+        "../scripts/download.py"
 
 
 rule prepare:
@@ -19,24 +20,26 @@ rule prepare:
     input:
         unpack(
             tracked(
-                "data",
-                spec="{root}/specs/data.json",
-                archive=get_archive,
+                check=lambda wildcards: LAYOUT.check_archive(),
+                archive=LAYOUT.archive(),
             )
         ),
     output:
-        meta="{root}/data/meta.json",
-        arrays=expand(
-            "{{root}}/data/{split}_{what}.npy",
-            split=("train", "test"),
-            what=("images", "fine", "coarse"),
+        meta=update("<root>/data/meta.json"),
+        arrays=update(
+            expand(
+                "<root>/data/{split}_{what}.npy",
+                split=("train", "test"),
+                what=("images", "fine", "coarse"),
+            )
         ),
-        validation="{root}/data/validation_indices.npy",
+        validation=update("<root>/data/validation_indices.npy"),
+        record=update("<root>/records/data.json"),
     log:
-        "{root}/logs/prepare.log",
+        "<root>/logs/prepare.log",
     priority: 10000
+    localrule: True
     conda:
         "../envs/bakeoff.yaml"
-    shell:
-        "python -m bakeoff prepare --spec {input.spec} --out {wildcards.root}/data"
-        " --record {wildcards.root} data --log-file {log} --archive {input.archive}"
+    script:
+        "../scripts/prepare.py"

@@ -1,8 +1,3 @@
-localrules:
-    fetch_weights,
-    model_cards,
-
-
 rule fetch_weights:
     """Fetch pretrained weights, once: resumable, checked, and seen to fit their networks.
 
@@ -15,25 +10,30 @@ rule fetch_weights:
         "{weights}.log",
     # Before any training, so that weights which cannot be had are known at once.
     priority: 10000
+    localrule: True
     conda:
         "../envs/bakeoff.yaml"
     params:
-        spec=get_fetch_spec,
-        file=get_fetched_file,
-    shell:
-        "python -m bakeoff fetch-weights --spec {params.spec} --out {params.file} --log-file {log}"
+        # Functions of `output`, which Snakemake does not track: what the weights are is in their lock.
+        file=lambda wildcards, output: str(LAYOUT.fetches[output.lock][0]),
+        spec=lambda wildcards, output: LAYOUT.fetches[output.lock][1],
+    script:
+        "../scripts/fetch_weights.py"
 
 
 rule model_cards:
     """What each variant is, measured from the code: the table of all models, and a card for each."""
-    input:
-        spec=f"{MAIN.study.root}/specs/cards.json",
     output:
-        table="docs/models.md",
-        cards=expand("docs/models/{variant}.md", variant=MAIN.specs["cards"]["models"]),
+        table=update("docs/models.md"),
+        cards=update(
+            expand("docs/models/{variant}.md", variant=LAYOUT.specs["cards"]["models"])
+        ),
     log:
         "resources/logs/model_cards.log",
+    localrule: True
     conda:
         "../envs/bakeoff.yaml"
-    shell:
-        "python -m bakeoff cards --spec {input.spec} --out docs --log-file {log}"
+    params:
+        spec="cards",
+    script:
+        "../scripts/model_cards.py"

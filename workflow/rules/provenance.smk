@@ -6,21 +6,29 @@ rule provenance:
     input:
         unpack(
             tracked(
-                "provenance",
-                spec="{root}/specs/provenance.json",
-                products=get_products,
+                meta="<root>/data/meta.json",
+                runs=LAYOUT.run_files(("provenance.json",), LAYOUT.seeds),
+                decks=SLIDES,
+                numbers=expand(
+                    "<root>/slides/assets/numbers.{language}.json", language=LANGUAGES
+                ),
+                # A record holds the digests of all files of its job.
+                records=[
+                    f"<root>/records/{job}.json"
+                    for job in LAYOUT.specs["provenance"]["jobs"]
+                ],
             )
         ),
     output:
-        crate="{root}/provenance/ro-crate-metadata.json",
+        crate=update("<root>/provenance/ro-crate-metadata.json"),
+        record=update("<root>/records/provenance.json"),
     log:
-        "{root}/logs/provenance.log",
+        "<root>/logs/provenance.log",
     localrule: True
     conda:
         "../envs/bakeoff.yaml"
-    shell:
-        "python -m bakeoff provenance --spec {input.spec} --root {wildcards.root}"
-        " --record {wildcards.root} provenance --log-file {log}"
+    script:
+        "../scripts/provenance.py"
 
 
 rule trace:
@@ -32,7 +40,7 @@ rule trace:
         "../envs/bakeoff.yaml"
     params:
         words=[
-            str(config.get("file") or f"{MAIN.study.root}/slides/deck.en.pptx"),
+            str(config.get("file") or f"{ROOT}/slides/deck.en.pptx"),
             *(
                 f"--{key}={config[key]}"
                 for key in ("number", "slide")
@@ -40,21 +48,23 @@ rule trace:
             ),
         ],
     shell:
-        "python -m bakeoff trace {params.words:q} 2>&1 | tee {log}"
+        "python -m bakeoff trace {params.words:q} 2>&1 | tee {log:q}"
 
 
 rule archive:
-    """Pack the main study into one file, from which others draw its figures without training; --config with_weights=true"""
+    """Pack the study into one file, from which others draw its figures without training; --config with_weights=true"""
     input:
-        study_targets(MAIN),
+        PRODUCTS,
+        "<root>/provenance/ro-crate-metadata.json",
     log:
-        f"{MAIN.study.root}/logs/archive.log",
+        "<root>/logs/archive.log",
     localrule: True
     conda:
         "../envs/bakeoff.yaml"
     params:
-        weights="--weights" if config.get("with_weights") is True else "",
+        root=ROOT,
+        out=f"{ROOT}/archive/{STUDY.name}.tar.gz",
+        weights=["--weights"] if config.get("with_weights") is True else [],
     shell:
-        f"python -m bakeoff archive --root {MAIN.study.root}"
-        f" --out {MAIN.study.root}/archive/{MAIN.study.name}.tar.gz"
-        " {params.weights} 2>&1 | tee {log}"
+        "python -m bakeoff archive --root {params.root:q} --out {params.out:q}"
+        " {params.weights} 2>&1 | tee {log:q}"

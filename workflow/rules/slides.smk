@@ -1,36 +1,38 @@
-from bakeoff.study.specs import FIGURES
-
-
 rule deck:
     """The talk, in one language; every number on it comes from the tables."""
     input:
         unpack(
             tracked(
-                "slides/{language}",
-                spec="{root}/specs/slides.json",
-                specs=get_table_specs,
-                meta="{root}/data/meta.json",
+                meta="<root>/data/meta.json",
                 comparison=expand(
-                    "{{root}}/comparison/{table}.csv",
-                    table=("models", "families", "pairwise", "runs"),
+                    "<root>/comparison/{table}.csv",
+                    table=("models", "pairwise", "runs"),
                 ),
-                ablations=get_ablation_tables,
-                claims="{root}/claims/claims.csv",
+                ablations=ABLATIONS,
+                claims="<root>/claims/claims.csv",
+                runs=LAYOUT.run_files(
+                    ("metrics.json", "provenance.json"), LAYOUT.seeds
+                ),
+                figures=comparison_runs("history.csv", "predictions.npz"),
             )
         ),
     output:
-        # Besides these, a study with ablations has a picture of them.
-        deck="{root}/slides/deck.{language}.pptx",
-        pictures=expand(
-            "{{root}}/slides/assets/{figure}.{{language}}.png", figure=FIGURES
+        deck=update("<root>/slides/deck.{language}.pptx"),
+        pictures=update(
+            expand(
+                "<root>/slides/assets/{figure}.{{language}}.png",
+                figure=LAYOUT.pictures,
+            )
         ),
-        numbers="{root}/slides/assets/numbers.{language}.json",
-        notes="{root}/slides/assets/notes.{language}.md",
+        numbers=update("<root>/slides/assets/numbers.{language}.json"),
+        notes=update("<root>/slides/assets/notes.{language}.md"),
+        record=update("<root>/records/slides/{language}.json"),
     log:
-        "{root}/logs/deck/{language}.log",
+        "<root>/logs/deck/{language}.log",
+    localrule: True
     conda:
         "../envs/bakeoff.yaml"
-    shell:
-        "python -m bakeoff deck --spec {input.spec} --root {wildcards.root}"
-        " --language {wildcards.language}"
-        " --record {wildcards.root} slides/{wildcards.language} --log-file {log}"
+    params:
+        code=[f"bakeoff.figures.{figure}" for figure in LAYOUT.pictures],
+    script:
+        "../scripts/deck.py"

@@ -1,5 +1,16 @@
 """Targets that ask or settle what is stale. They make no results; their answers are also kept as logs."""
 
+from bakeoff.jobs.answers import adopt_results, answer, clean_orphans, say_why
+
+
+def reply(question, log):
+    """Answer a question of `bakeoff.jobs.answers` in a rule's `run` block."""
+    try:
+        answer(lambda: question(LAYOUT, look, config), log)
+    except UserError as error:
+        # Not sys.exit, which would end a thread of Snakemake's and leave the rest waiting.
+        raise WorkflowError(str(error)) from None
+
 
 rule why:
     """Say why a file is stale: snakemake why --config target=results/comparison/models.csv"""

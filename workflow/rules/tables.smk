@@ -3,26 +3,29 @@ rule compare:
     input:
         unpack(
             tracked(
-                "comparison",
-                spec="{root}/specs/comparison.json",
-                meta="{root}/data/meta.json",
-                runs=get_comparison_runs,
-                profiles=get_profiles,
+                meta="<root>/data/meta.json",
+                runs=comparison_runs("metrics.json", "history.csv", "predictions.npz"),
+                profiles=expand(
+                    "<root>/profiles/{variant}.json", variant=LAYOUT.profiled()
+                ),
             )
         ),
     output:
-        tables=expand(
-            "{{root}}/comparison/{table}.{suffix}",
-            table=("models", "families", "pairwise", "runs"),
-            suffix=("csv", "md", "tex"),
+        tables=update(
+            expand(
+                "<root>/comparison/{table}.{suffix}",
+                table=COMPARISON_TABLES,
+                suffix=TABLE_SUFFIXES,
+            )
         ),
+        record=update("<root>/records/comparison.json"),
     log:
-        "{root}/logs/compare.log",
+        "<root>/logs/compare.log",
+    localrule: True
     conda:
         "../envs/bakeoff.yaml"
-    shell:
-        "python -m bakeoff compare --spec {input.spec} --root {wildcards.root}"
-        " --record {wildcards.root} comparison --log-file {log}"
+    script:
+        "../scripts/compare.py"
 
 
 rule ablate:
@@ -30,44 +33,37 @@ rule ablate:
     input:
         unpack(
             tracked(
-                "ablations/{ablation}",
-                spec="{root}/specs/ablations/{ablation}.json",
-                runs=get_ablation_runs,
+                runs=ablation_runs("metrics.json", "history.csv", "predictions.npz")
             )
         ),
     output:
-        tables=expand(
-            "{{root}}/ablation/{{ablation}}.{suffix}", suffix=("csv", "md", "tex")
+        tables=update(
+            expand("<root>/ablation/{{ablation}}.{suffix}", suffix=TABLE_SUFFIXES)
         ),
+        record=update("<root>/records/ablations/{ablation}.json"),
     log:
-        "{root}/logs/ablate/{ablation}.log",
+        "<root>/logs/ablate/{ablation}.log",
+    localrule: True
     conda:
         "../envs/bakeoff.yaml"
-    shell:
-        "python -m bakeoff ablate --spec {input.spec} --root {wildcards.root}"
-        " --record {wildcards.root} ablations/{wildcards.ablation} --log-file {log}"
+    script:
+        "../scripts/ablate.py"
 
 
 rule claims:
     """Each published figure against what was measured."""
     input:
-        unpack(
-            tracked(
-                "claims",
-                spec="{root}/specs/claims.json",
-                models="{root}/comparison/models.csv",
-                ablations=get_ablation_tables,
-            )
-        ),
+        unpack(tracked(models="<root>/comparison/models.csv", ablations=ABLATIONS)),
     output:
-        tables=expand("{{root}}/claims/claims.{suffix}", suffix=("csv", "md", "tex")),
+        tables=update(expand("<root>/claims/claims.{suffix}", suffix=TABLE_SUFFIXES)),
+        record=update("<root>/records/claims.json"),
     log:
-        "{root}/logs/claims.log",
+        "<root>/logs/claims.log",
+    localrule: True
     conda:
         "../envs/bakeoff.yaml"
-    shell:
-        "python -m bakeoff claims --spec {input.spec} --root {wildcards.root}"
-        " --record {wildcards.root} claims --log-file {log}"
+    script:
+        "../scripts/claims.py"
 
 
 rule report:
@@ -75,24 +71,25 @@ rule report:
     input:
         unpack(
             tracked(
-                "report",
-                spec="{root}/specs/report.json",
-                meta="{root}/data/meta.json",
+                meta="<root>/data/meta.json",
                 comparison=expand(
-                    "{{root}}/comparison/{table}.md",
-                    table=("models", "families", "pairwise", "runs"),
+                    "<root>/comparison/{table}.md",
+                    table=("models", "families", "pairwise"),
                 ),
-                ablations=get_ablation_tables,
-                claims="{root}/claims/claims.md",
-                figures=get_figures,
+                ablations=expand(
+                    "<root>/ablation/{ablation}.md", ablation=STUDY.ablations
+                ),
+                claims="<root>/claims/claims.md",
+                figures=expand("<root>/figures/{figure}.png", figure=LAYOUT.figures),
             )
         ),
     output:
-        report="{root}/report/report.md",
+        report=update("<root>/report/report.md"),
+        record=update("<root>/records/report.json"),
     log:
-        "{root}/logs/report.log",
+        "<root>/logs/report.log",
+    localrule: True
     conda:
         "../envs/bakeoff.yaml"
-    shell:
-        "python -m bakeoff report --spec {input.spec} --root {wildcards.root}"
-        " --record {wildcards.root} report --log-file {log}"
+    script:
+        "../scripts/report.py"

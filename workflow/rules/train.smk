@@ -1,22 +1,32 @@
+def get_weights(wildcards):
+    """Return the file of pretrained weights that a run starts from; nothing for a run from scratch."""
+    return [str(path) for path in [LAYOUT.weights.get(wildcards.variant)] if path]
+
+
+def get_tensorboard(wildcards):
+    folder = f"{ROOT}/tensorboard/{wildcards.variant}/seed{wildcards.seed}"
+    return [folder] if config.get("tensorboard") else []
+
+
 rule train:
     """One run: a variant trained with a seed, then evaluated once on the test split."""
     input:
         unpack(
             tracked(
-                "runs/{variant}/seed{seed}",
-                spec="{root}/specs/runs/{variant}.json",
-                data="{root}/data/meta.json",
-                weights=get_weights_lock,
+                check=lambda wildcards: LAYOUT.check_weights(wildcards.variant),
+                data="<root>/data/meta.json",
+                weights=lambda wildcards: LAYOUT.weights_lock(wildcards.variant),
             )
         ),
     output:
-        metrics="{root}/runs/{variant}/seed{seed}/metrics.json",
-        history="{root}/runs/{variant}/seed{seed}/history.csv",
-        predictions="{root}/runs/{variant}/seed{seed}/predictions.npz",
-        model="{root}/runs/{variant}/seed{seed}/model.safetensors",
-        provenance="{root}/runs/{variant}/seed{seed}/provenance.json",
+        metrics=update("<root>/runs/{variant}/seed{seed}/metrics.json"),
+        history=update("<root>/runs/{variant}/seed{seed}/history.csv"),
+        predictions=update("<root>/runs/{variant}/seed{seed}/predictions.npz"),
+        model=update("<root>/runs/{variant}/seed{seed}/model.safetensors"),
+        provenance=update("<root>/runs/{variant}/seed{seed}/provenance.json"),
+        record=update("<root>/records/runs/{variant}/seed{seed}.json"),
     log:
-        "{root}/logs/train/{variant}/seed{seed}.log",
+        "<root>/logs/train/{variant}/seed{seed}.log",
     priority: get_priority
     group:
         get_group
@@ -31,38 +41,45 @@ rule train:
         # `resources: [turn=1]`. Otherwise this means nothing.
         turn=1,
     params:
-        weights=get_weights_file,
+        script=str(SCRIPTS / "train.py"),
+        root=ROOT,
+        spec=f"{ROOT}/specs/runs/{{variant}}.json",
+        code=lambda wildcards: LAYOUT.builder_code(wildcards.variant),
+        checkpoints=f"{ROOT}/checkpoints/{{variant}}/seed{{seed}}",
+        weights=get_weights,
         tensorboard=get_tensorboard,
+    # Not `script:`, because torchrun starts the file once for each process.
     shell:
-        "exec python -m bakeoff train --spec {input.spec} --seed {wildcards.seed}"
-        " --data {wildcards.root}/data"
-        " --out {wildcards.root}/runs/{wildcards.variant}/seed{wildcards.seed}"
-        " --checkpoints {wildcards.root}/checkpoints/{wildcards.variant}/seed{wildcards.seed}"
-        " --weights {params.weights} --tensorboard {params.tensorboard}"
-        " --gpus {resources.gpu} --threads {threads}"
-        " --record {wildcards.root} runs/{wildcards.variant}/seed{wildcards.seed} --log-file {log}"
+        "exec python {params.script:q} --root {params.root:q}"
+        " --spec {params.spec:q} --code {params.code:q} --reads {input:q} --writes {output:q}"
+        " --record {output.record:q}"
+        " --seed {wildcards.seed} --checkpoints {params.checkpoints:q}"
+        " --weights {params.weights:q} --tensorboard {params.tensorboard:q}"
+        " --gpus {resources.gpu} --threads {threads} --log-file {log:q}"
 
 
 rule profile_model:
     """What a variant costs at inference: parameters, MACs, latency, throughput."""
     input:
-        unpack(
-            tracked(
-                "profiles/{variant}",
-                spec="{root}/specs/profiles/{variant}.json",
-            )
-        ),
+        unpack(tracked()),
     output:
-        profile="{root}/profiles/{variant}.json",
+        profile=update("<root>/profiles/{variant}.json"),
+        record=update("<root>/records/profiles/{variant}.json"),
     log:
-        "{root}/logs/profile_model/{variant}.log",
+        "<root>/logs/profile_model/{variant}.log",
     conda:
         "../envs/bakeoff.yaml"
     threads: 1
     resources:
         gpu=1,
         mem_mb=4000,
+    params:
+        script=str(SCRIPTS / "profile_model.py"),
+        root=ROOT,
+        spec=f"{ROOT}/specs/profiles/{{variant}}.json",
+        code=lambda wildcards: LAYOUT.builder_code(wildcards.variant),
     shell:
-        "exec python -m bakeoff profile --spec {input.spec} --out {output.profile}"
-        " --gpus {resources.gpu} --threads {threads}"
-        " --record {wildcards.root} profiles/{wildcards.variant} --log-file {log}"
+        "exec python {params.script:q} --root {params.root:q}"
+        " --spec {params.spec:q} --code {params.code:q} --writes {output:q}"
+        " --record {output.record:q}"
+        " --gpus {resources.gpu} --threads {threads} --log-file {log:q}"

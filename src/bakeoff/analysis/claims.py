@@ -132,7 +132,7 @@ class Tables:
     ablations: Mapping[str, pd.DataFrame]
 
 
-def test_claims(
+def judge_claims(
     spec: Mapping[str, Any],
     comparison: str | Path,
     ablations: Iterable[str | Path],

@@ -8,14 +8,6 @@ from typing import Any
 
 from bakeoff.files import read_json, write_text
 
-FIGURE_CAPTIONS: Mapping[str, str] = {
-    "accuracy_bars": "Top-1 accuracy on the test split; dots are seeds, bars 95 % intervals (from two seeds on).",
-    "accuracy_vs_parameters": "Top-1 accuracy against parameters; the line joins variants that no other beats on both.",
-    "accuracy_vs_time": "Top-1 accuracy against the training time of one run.",
-    "learning_curves": "Top-1 accuracy on the held-out validation split after each epoch.",
-    "superclass_confusion": "Where the best variant's images of each superclass go.",
-    "ablation_deltas": "Difference of each arm from its baseline, in points, with 95 % intervals.",
-}
 TABLES: Mapping[str, str] = {
     "models": "Variants",
     "families": "Families",
@@ -31,18 +23,18 @@ def write_report(spec: Mapping[str, Any], root: Path) -> None:
 
 def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list[str]:
     study = spec["study"]
-    figures = list(spec["figures"])
-    ablation_figures = [name for name in figures if name == "ablation_deltas"]
+    figures: Mapping[str, Mapping[str, str]] = spec["figures"]
+    of_ablations = [name for name in figures if figures[name]["category"] == "Ablations"]
     parts = [
         f"# Study {study['name']}",
         _about(study, meta),
         "## Comparison",
-        *(_figure(name) for name in figures if name not in ablation_figures),
+        *(_figure(name, figures) for name in figures if name not in of_ablations),
     ]
     for name, title in TABLES.items():
         parts += [f"### {title}", _table(root / "comparison" / f"{name}.md")]
     if spec["ablations"]:
-        parts += ["## Ablations", *(_figure(name) for name in ablation_figures)]
+        parts += ["## Ablations", *(_figure(name, figures) for name in of_ablations)]
     for name, title in spec["ablations"].items():
         parts += [f"### {title['en']}", _table(root / "ablation" / f"{name}.md")]
     return [*parts, "## Claims", _table(root / "claims" / "claims.md")]
@@ -58,8 +50,9 @@ def _about(study: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
     )
 
 
-def _figure(name: str) -> str:
-    return f"![{FIGURE_CAPTIONS[name]}](../figures/{name}.png)\n\n*{FIGURE_CAPTIONS[name]}*"
+def _figure(name: str, figures: Mapping[str, Mapping[str, str]]) -> str:
+    caption = figures[name]["caption"]
+    return f"![{caption}](../figures/{name}.png)\n\n*{caption}*"
 
 
 def _table(path: Path) -> str:

@@ -6,25 +6,19 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bakeoff.study.closure import SOURCE, source_digests
+from bakeoff.jobs.code import SOURCE
 
 PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "safetensors", "bakeoff")
 
 
-def now() -> str:
-    """Return the present time, UTC, as ISO 8601 to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 def provenance(
-    spec: Mapping[str, Any], seed: int, data_checksum: str, modules: tuple[str, ...]
+    spec: Mapping[str, Any], seed: int, data_checksum: str, code: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return what `provenance.json` says of a run, except for its start and end.
 
@@ -32,13 +26,13 @@ def provenance(
         spec: the resolved configuration of the run.
         seed: of the run.
         data_checksum: of the prepared data.
-        modules: whose source files, with all they import, the run executes.
+        code: {module or file: digest} of what the run executes.
     """
     return {
         "configuration": dict(spec),
         "seed": seed,
         "data_checksum": data_checksum,
-        "sources": source_digests(*modules),
+        "sources": dict(code),
         "git": git_state(SOURCE),
         "versions": {
             "python": platform.python_version(),

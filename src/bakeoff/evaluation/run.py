@@ -26,11 +26,12 @@ from bakeoff.data.prepared import (
 )
 from bakeoff.errors import UserError
 from bakeoff.evaluation.cost import count_macs, count_params
-from bakeoff.evaluation.provenance import hardware, now, provenance
+from bakeoff.evaluation.provenance import hardware, provenance
 from bakeoff.files import atomic_path, canonical_json, sha256_text, write_json
+from bakeoff.jobs.code import CHECKOUT
+from bakeoff.jobs.records import now
 from bakeoff.models.factory import build
 from bakeoff.models.policy import InputPolicy, input_policy
-from bakeoff.models.registry import BUILDER_MODULES
 from bakeoff.models.weights_files import Lock, read_lock
 from bakeoff.study.layers import load_yaml
 from bakeoff.training.augment import AugmentConfig, InputPipeline
@@ -42,6 +43,8 @@ from bakeoff.training.predict import predict, score
 from bakeoff.training.progress import tensorboard
 from bakeoff.training.recipe import Recipe
 
+METRICS_SCHEMA = CHECKOUT / "workflow" / "schemas" / "metrics.schema.yaml"
+
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +55,6 @@ class RunPaths:
     data: Path
     out: Path
     checkpoints: Path
-    metrics_schema: Path
     weights: Path | None = None
     tensorboard: Path | None = None
 
@@ -78,7 +80,12 @@ class Setting:
 
 
 def execute(
-    spec: Mapping[str, Any], seed: int, paths: RunPaths, gpus: int, checkpoint_minutes: float
+    spec: Mapping[str, Any],
+    seed: int,
+    paths: RunPaths,
+    gpus: int,
+    checkpoint_minutes: float,
+    code: Mapping[str, str],
 ) -> None:
     """Train, evaluate and write one run; resume it where an earlier attempt was stopped.
 
@@ -88,6 +95,7 @@ def execute(
         paths: prepared data, folder of the five files, folder of the checkpoints.
         gpus: how many GPUs all processes of the run use together; 0 is the CPU.
         checkpoint_minutes: longest time between two checkpoints.
+        code: {module or file: digest} of what the run executes.
 
     Raises:
         UserError: a machine, a file or a value is not fit for the run.
@@ -112,7 +120,7 @@ def execute(
         accelerator.num_processes,
         accelerator.device.type,
     )
-    task = _task(setting, checkpoint_minutes)
+    task = _task(setting, checkpoint_minutes, code)
     trained = Trainer(network, recipe, task, accelerator, stop).fit()
     validation = trained.history[-1]
     logits, labels = _test_logits(setting, trained)
@@ -130,7 +138,7 @@ def execute(
             },
         }
         origin = {
-            **provenance(spec, seed, meta.checksum, source_modules(spec)),
+            **provenance(spec, seed, meta.checksum, code),
             "pretrained_weights": asdict(weights) if weights else None,
         }
         _write(paths, trained, metrics, logits, labels, {**origin, "start": start, "end": now()})
@@ -140,14 +148,7 @@ def execute(
     accelerator.end_training()
 
 
-def source_modules(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the modules of this package that a run starts from: the engine, and its builder's family."""
-    builder = spec["model"]["builder"]
-    family = (f"bakeoff.models.{BUILDER_MODULES[builder]}",) if builder in BUILDER_MODULES else ()
-    return ("bakeoff.evaluation.run", *family)
-
-
-def _task(setting: Setting, checkpoint_minutes: float) -> Task:
+def _task(setting: Setting, checkpoint_minutes: float, code: Mapping[str, str]) -> Task:
     paths, main_process = setting.paths, setting.accelerator.is_main_process
     images, fine, _ = load_split(paths.data, "train")
     held_out = load_validation_indices(paths.data)
@@ -156,7 +157,7 @@ def _task(setting: Setting, checkpoint_minutes: float) -> Task:
     return Task(
         title=setting.title,
         key=sha256_text(
-            canonical_json([setting.spec, setting.seed, setting.meta.checksum, weights])
+            canonical_json([setting.spec, dict(code), setting.seed, setting.meta.checksum, weights])
         ),
         seed=setting.seed,
         images=_pipeline(setting, images),
@@ -239,7 +240,7 @@ def _write(
     origin: dict[str, Any],
 ) -> None:
     """Write the five files of the run; `metrics.json`, which others wait for, comes last."""
-    _check_metrics(metrics, paths.metrics_schema)
+    _check_metrics(metrics)
     paths.out.mkdir(parents=True, exist_ok=True)
     write_history(paths.out / "history.csv", trained.history)
     with atomic_path(paths.out / "predictions.npz") as temporary:
@@ -251,11 +252,11 @@ def _write(
     write_json(paths.out / "metrics.json", metrics)
 
 
-def _check_metrics(metrics: dict[str, Any], schema: Path) -> None:
+def _check_metrics(metrics: dict[str, Any]) -> None:
     try:
-        jsonschema.validate(metrics, load_yaml(schema))
+        jsonschema.validate(metrics, load_yaml(METRICS_SCHEMA))
     except jsonschema.ValidationError as error:
         raise UserError(
-            f"The run's metrics do not fit {schema}: {error.json_path} {error.message}. Nothing was written; "
+            f"The run's metrics do not fit {METRICS_SCHEMA}: {error.json_path} {error.message}. Nothing was written; "
             "the checkpoint is kept."
         ) from None

@@ -15,6 +15,9 @@ from bakeoff.errors import UserError
 from bakeoff.figures import style
 from bakeoff.figures.sheet import Sheet, drawing
 
+READS = ("ablations",)
+CATEGORY = "Ablations"
+CAPTION = "Difference of each arm from its baseline, in points, with 95 % intervals."
 ROW, HEAD, REST = 0.36, 0.7, 1.1  # inches
 COLUMNS = (
     *("arm", "baseline", "seeds", "top1_mean", "delta", "delta_ci_low", "delta_ci_high"),

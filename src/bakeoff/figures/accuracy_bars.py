@@ -13,6 +13,11 @@ from bakeoff.analysis.tables import format_number, read_table
 from bakeoff.figures import style
 from bakeoff.figures.sheet import Sheet, drawing
 
+READS = ("models", "runs")
+CATEGORY = "Comparison"
+CAPTION = (
+    "Top-1 accuracy on the test split; dots are seeds, bars 95 % intervals (from two seeds on)."
+)
 ROW, REST = 0.36, 1.4  # inches
 MODELS = (
     *("display", "family", "seeds", "top1_mean", "top1_ci_low", "top1_ci_high", "run"),

@@ -8,6 +8,10 @@ from bakeoff.analysis.tables import read_table
 from bakeoff.figures import scatter
 from bakeoff.figures.sheet import Sheet
 
+READS = ("models",)
+CATEGORY = "Comparison"
+CAPTION = "Top-1 accuracy against parameters; the line joins variants that no other beats on both."
+
 
 def plot(models: str | Path, sheet: Sheet) -> None:
     """Draw models.csv of a comparison: accuracy against millions of parameters, log scale."""

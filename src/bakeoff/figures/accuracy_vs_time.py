@@ -8,6 +8,9 @@ from bakeoff.analysis.tables import read_table
 from bakeoff.figures import scatter
 from bakeoff.figures.sheet import Sheet
 
+READS = ("models",)
+CATEGORY = "Comparison"
+CAPTION = "Top-1 accuracy against the training time of one run."
 UNITS = ((1.0, "hours"), (60.0, "minutes"), (3600.0, "seconds"))
 
 

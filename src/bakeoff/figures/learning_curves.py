@@ -15,6 +15,9 @@ from bakeoff.analysis.tables import read_table
 from bakeoff.figures import labels, style
 from bakeoff.figures.sheet import Sheet, drawing
 
+READS = ("models", "runs", "runs_dir")
+CATEGORY = "Training"
+CAPTION = "Top-1 accuracy on the held-out validation split after each epoch."
 HEIGHT = 5.8  # inches
 LINES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 FEW_EPOCHS = 10  # a curve this short shows its points, and is shown whole

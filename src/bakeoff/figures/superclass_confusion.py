@@ -16,6 +16,9 @@ from bakeoff.errors import UserError
 from bakeoff.figures.sheet import Sheet, drawing
 from bakeoff.files import read_json
 
+READS = ("models", "runs", "runs_dir", "meta")
+CATEGORY = "Comparison"
+CAPTION = "Where the best variant's images of each superclass go."
 HEIGHT = 7.4  # inches
 
 

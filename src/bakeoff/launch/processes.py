@@ -20,13 +20,14 @@ LEASE = "BAKEOFF_LEASE"
 log = logging.getLogger(__name__)
 
 
-def start(words: Sequence[str], gpus: int, processes: int | None, threads: int) -> int:
-    """Make this process one that may run the command `words`, and return how many GPUs the command is to use.
+def start(script: str, words: Sequence[str], gpus: int, processes: int | None, threads: int) -> int:
+    """Make this process one that may run a script, and return how many GPUs the script is to use.
 
     For several processes this one turns into their launcher and does not return; each of them comes here again.
 
     Args:
-        words: the command line of the command, after `python -m bakeoff`.
+        script: its file.
+        words: what was given to it on the command line.
         gpus: how many GPUs the run was given; 0 is the CPU.
         processes: how many processes compute; None is one for each GPU.
         threads: CPU threads of each process.
@@ -45,7 +46,7 @@ def start(words: Sequence[str], gpus: int, processes: int | None, threads: int) 
         if count > 1:
             if on_cpu:
                 os.environ["ACCELERATE_USE_CPU"] = "true"
-            _become_launcher(words, count)
+            _become_launcher(script, words, count)
     return 0 if on_cpu else gpus
 
 
@@ -86,10 +87,10 @@ def _keep_gpus(environment: Mapping[str, str]) -> None:
         join(visible_gpus(environment), Path(folder), int(owner))
 
 
-def _become_launcher(words: Sequence[str], count: int) -> None:
-    """Turn this process into torchrun, which starts `count` processes with the command `words`."""
+def _become_launcher(script: str, words: Sequence[str], count: int) -> None:
+    """Turn this process into torchrun, which starts `count` processes of the script."""
     # Slurm's warning may reach every process of a job. The launcher has no use for it, and has to survive it.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     # torchrun, not `accelerate launch`: the latter starts one process only without a GPU, and says nothing.
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    os.execv(sys.executable, [sys.executable, *launcher, "-m", "bakeoff", *words])
+    os.execv(sys.executable, [sys.executable, *launcher, script, *words])

@@ -19,7 +19,7 @@ from bakeoff.files import write_text_if_changed
 from bakeoff.models.describe import Description, describe_one
 from bakeoff.models.factory import build_architecture
 from bakeoff.models.policy import PAPER_SIZE, input_policy
-from bakeoff.models.registry import BUILDER_MODULES
+from bakeoff.models.registry import builder_modules
 
 Entry = Mapping[str, Any]
 GENERATED = "<!-- Generated from the code by `snakemake model_cards`; edits are lost. -->"
@@ -233,7 +233,7 @@ def _code(entry: Entry) -> str:
     builder = entry["builder"]
     if builder == "timm":
         return f"timm's `{entry['args']['name']}`, through `src/bakeoff/models/timm_models.py`"
-    module = BUILDER_MODULES.get(builder)
+    module = builder_modules().get(builder)
     return f"`src/bakeoff/models/{module}.py`" if module else f"`{builder.rpartition(':')[0]}`"
 
 

@@ -12,18 +12,20 @@ resized it, see `bakeoff.models.policy`), `input_policy` says whether the stem i
 images (`native32`) or the paper's own (`resize224`). Everything else is an argument that
 `config/models.yaml` may set under `args`; spell arguments out, so that a misspelt one is noticed.
 
-To add a family: write a module in this package with a decorated builder, and add its line to
-`BUILDER_MODULES`. The table exists so that only the module of the network in use is imported:
-importing `bakeoff.models` costs neither torch nor timm.
+To add a family: write a module in this package with a decorated builder. Which module has which builder is read
+from the files, so that only the module of the network in use is imported: importing `bakeoff.models` costs neither
+torch nor timm.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -36,25 +38,32 @@ if TYPE_CHECKING:
 Builder: TypeAlias = "Callable[..., nn.Module]"
 AnyBuilder = TypeVar("AnyBuilder", bound="Callable[..., nn.Module]")
 
-# builder -> module of this package that registers it
-BUILDER_MODULES: Mapping[str, str] = {
-    "cifar_resnet": "cifar_resnet",
-    "eca_resnet": "eca",
-    "ghost_resnet": "ghost",
-    "convnext_cifar": "convnext",
-    "mscan": "mscan",
-    "lsknet": "lsknet",
-    "hornet": "hornet",
-    "mlp_mixer": "mlp_mixer",
-    "timm": "timm_models",
-}
+
+@lru_cache(maxsize=1)
+def builder_modules() -> Mapping[str, str]:
+    """Return {builder: module of this package that registers it}, found in the files without importing them."""
+    found = {}
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        for node in ast.parse(file.read_bytes(), filename=str(file)).body:
+            for decorator in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+                if (
+                    isinstance(decorator, ast.Call)
+                    and ast.unparse(decorator.func) == "register_model"
+                ):
+                    found[str(ast.literal_eval(decorator.args[0]))] = file.stem
+    return found
+
+
+def builder_code(builder: str) -> tuple[str, ...]:
+    """Return the module, or the user's file, that a builder's network is made of."""
+    module = builder_modules().get(builder)
+    return (f"{__package__}.{module}",) if module else (builder.rpartition(":")[0],)
 
 
 class ModelRegistry(Mapping[str, Builder]):
     """Mapping from a builder's name to the builder; a builder's module is imported on first use."""
 
-    def __init__(self, modules: Mapping[str, str]) -> None:
-        self._modules = modules
+    def __init__(self) -> None:
         self._builders: dict[str, Builder] = {}
 
     def add(self, name: str, builder: Builder) -> None:
@@ -65,22 +74,22 @@ class ModelRegistry(Mapping[str, Builder]):
         self._builders[name] = builder
 
     def __getitem__(self, name: str) -> Builder:
-        if name not in self._builders and name in self._modules:
-            importlib.import_module(f"{__package__}.{self._modules[name]}")
+        if name not in self._builders and name in builder_modules():
+            importlib.import_module(f"{__package__}.{builder_modules()[name]}")
         return self._builders[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys([*self._modules, *self._builders]))
+        return iter(dict.fromkeys([*builder_modules(), *self._builders]))
 
     def __len__(self) -> int:
-        return len(self._modules.keys() | self._builders.keys())
+        return len(builder_modules().keys() | self._builders.keys())
 
     def __contains__(self, name: object) -> bool:
         # Mapping's own version would import the module only to answer yes.
-        return name in self._modules or name in self._builders
+        return name in builder_modules() or name in self._builders
 
 
-MODEL_REGISTRY = ModelRegistry(BUILDER_MODULES)
+MODEL_REGISTRY = ModelRegistry()
 
 
 def register_model(name: str) -> Callable[[AnyBuilder], AnyBuilder]:

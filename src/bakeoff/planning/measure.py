@@ -17,8 +17,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from bakeoff.errors import UserError
 from bakeoff.evaluation.provenance import hardware
 from bakeoff.files import canonical_json, read_json, sha256_text
+from bakeoff.jobs.code import source_digest
 from bakeoff.models.factory import build_architecture
 from bakeoff.models.policy import input_policy
+from bakeoff.models.registry import builder_code
 from bakeoff.planning.calibration import Calibration
 from bakeoff.planning.machine import CORE, Kind
 from bakeoff.planning.work import Work
@@ -169,7 +171,8 @@ def _images_on_cpu(work: Work) -> int:
 
 def _key(spec: Mapping[str, Any]) -> str:
     recipe = {key: value for key, value in spec["recipe"].items() if key != "epochs"}
-    return sha256_text(canonical_json([spec["model"], recipe, spec["versions"], spec["sources"]]))
+    code = source_digest("bakeoff.training.loop", *builder_code(spec["model"]["builder"]))
+    return sha256_text(canonical_json([spec["model"], recipe, spec["versions"], code]))
 
 
 def _seconds(call: Callable[[], None], device: torch.device, warm_up: int) -> float:

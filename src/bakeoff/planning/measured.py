@@ -12,7 +12,6 @@ from bakeoff.files import read_json
 from bakeoff.planning.machine import Kind
 from bakeoff.planning.prediction import Predictor
 from bakeoff.planning.work import Work, run_name
-from bakeoff.staleness.state import State
 
 
 @dataclass(frozen=True)
@@ -40,18 +39,6 @@ def read_finished(root: Path, runs: Mapping[str, Sequence[int]]) -> list[Finishe
             if metrics is not None:
                 found.append(_finished(variant, seed, metrics))
     return found
-
-
-def pending_runs(root: Path, runs: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
-    """Return those of `runs` that are still to be trained: not finished, or stale by the specs below `root`."""
-    names = ["data", *(f"runs/{variant}" for variant in runs)]
-    specs = {name: read_json(root / "specs" / f"{name}.json") for name in names}
-    state = State(root, specs, {})
-    stale = {
-        variant: [seed for seed in seeds if state.reasons(f"runs/{run_name(variant, seed)}")]
-        for variant, seeds in runs.items()
-    }
-    return {variant: seeds for variant, seeds in stale.items() if seeds}
 
 
 def corrected(

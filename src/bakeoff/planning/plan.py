@@ -16,7 +16,7 @@ from bakeoff.planning.follow import assigned, plan_file, plan_key, read_plan
 from bakeoff.planning.history import outcomes, predictions_for, stored_predictions
 from bakeoff.planning.machine import Fleet
 from bakeoff.planning.measure import calibrate
-from bakeoff.planning.measured import corrected, pending_runs, read_finished
+from bakeoff.planning.measured import corrected, read_finished
 from bakeoff.planning.prediction import Predictor
 from bakeoff.planning.schedule import by_priority, list_schedule, makespan
 from bakeoff.planning.solver import TOLERANCE, solve
@@ -27,7 +27,11 @@ TIME_LIMIT = 30.0
 
 
 def make_plan(
-    spec: Mapping[str, Any], root: Path, devices: Fleet, time_limit: float = TIME_LIMIT
+    spec: Mapping[str, Any],
+    root: Path,
+    devices: Fleet,
+    pending: Mapping[str, Sequence[int]],
+    time_limit: float = TIME_LIMIT,
 ) -> Summary:
     """Plan all runs that are not yet done, write the plan's files to `{root}/plan/`, and return what they say.
 
@@ -35,10 +39,10 @@ def make_plan(
         spec: content of `{root}/specs/plan.json`.
         root: folder of the study's results.
         devices: that the runs share.
+        pending: {variant: seeds} of the runs that are not done, or stale.
         time_limit: of the solver, in seconds.
     """
     work, runs = works(spec), all_runs(spec)
-    pending = pending_runs(root, runs)
     finished = [
         run for run in read_finished(root, runs) if run.seed not in pending.get(run.variant, ())
     ]

@@ -15,16 +15,16 @@ from typing import Any
 
 from bakeoff.errors import UserError
 from bakeoff.files import atomic_path, file_digest
+from bakeoff.jobs.omitted import MANIFEST
+from bakeoff.jobs.records import FileState, record_path, spec_path
 from bakeoff.provenance.graph import Graph, is_run, load_graph, read_result, study_jobs
 from bakeoff.provenance.manifest import Content, Manifest
 from bakeoff.provenance.spec import LOCK
-from bakeoff.staleness.left_out import MANIFEST
-from bakeoff.staleness.records import FileState, record_path
-from bakeoff.staleness.state import spec_of
-from bakeoff.staleness.tick import LONG_AGO
 
 PROVENANCE = "provenance"
 WEIGHTS_LOCK = ".lock.json"
+# Of all members, so that equal studies give equal archives.
+SOME_TIME = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def is_left_out(path: str, weights: bool) -> bool:
 
 def _records(graph: Graph) -> Iterator[tuple[str, Member]]:
     """Yield the records of all jobs and their specs."""
-    specs = (graph.root / "specs" / f"{spec_of(job)}.json" for job in graph.records)
+    specs = (spec_path(graph.root, job) for job in graph.records)
     records = (record_path(graph.root, job) for job in graph.records)
     for path in (*records, *specs, graph.root / "specs" / "pack.json"):
         yield str(path), Member(path, None)
@@ -161,5 +161,5 @@ def _archive(out: Path) -> Iterator[tarfile.TarFile]:
 
 def _add(archive: tarfile.TarFile, path: str, stream: Any, size: int) -> None:
     member = tarfile.TarInfo(path)
-    member.size, member.mtime, member.mode = size, LONG_AGO, 0o644
+    member.size, member.mtime, member.mode = size, SOME_TIME, 0o644
     archive.addfile(member, stream)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,10 @@ from rocrate.model import ContextEntity, DataEntity
 from rocrate.rocrate import ROCrate
 
 from bakeoff.files import canonical_json, sha256_text, write_json
+from bakeoff.jobs.records import FileState, Record
 from bakeoff.provenance.graph import Graph, is_run, load_graph, read_result, spec_digest, study_jobs
 from bakeoff.provenance.rows import runs_of_cell
 from bakeoff.provenance.slides import drawn_as, is_deck, load_slides
-from bakeoff.staleness.records import FileState, Record
-from bakeoff.staleness.tick import LONG_AGO
 
 CRATE = "provenance/ro-crate-metadata.json"
 VERSION = "1.1"
@@ -175,8 +173,8 @@ class Builder:
             written = [_ref(_run_id(job)), *written]
             properties |= {"startTime": origin["start"], "endTime": origin["end"]}
             properties["location"] = _ref(self._machine(origin["hardware"]))
-        elif end := _end(record):
-            properties["endTime"] = end
+        else:
+            properties |= {"startTime": record.started, "endTime": record.ended}
         if record.adopted:
             properties["description"] = " ".join(
                 f"Declared current on {entry['time']} although changed ({'; '.join(entry['changes'])}): "
@@ -226,7 +224,7 @@ class Builder:
     def _code(self, job: str, record: Record, origin: Mapping[str, Any]) -> str:
         """Describe the code that a job executed: its modules, for a run also the commit and the libraries."""
         git, versions = origin.get("git", {}), origin.get("versions", {})
-        digest = sha256_text(canonical_json([record.sources, git, versions]))
+        digest = sha256_text(canonical_json([record.code, git, versions]))
         modules = [
             self._context(
                 f"#module/{name}/{code[:DIGITS]}",
@@ -237,7 +235,7 @@ class Builder:
                     "description": "Identified by its syntax tree without comments and docstrings.",
                 },
             )
-            for name, code in record.sources.items()
+            for name, code in record.code.items()
         ]
         properties: Properties = {
             "name": f"Code of {job.partition('/')[0]}",
@@ -309,12 +307,6 @@ def _compact(properties: Properties) -> Properties:
 def _title(job: str) -> str:
     kind, _, rest = job.partition("/")
     return f"{TITLES[kind]} {rest}".strip().replace("/seed", " with seed ")
-
-
-def _end(record: Record) -> str | None:
-    """Return when a job ended, by the time stamps of its files; None where these were set back to make it run again."""
-    last = max(state.mtime_ns for state in record.writes.values()) // 10**9
-    return datetime.fromtimestamp(last, UTC).isoformat() if last > LONG_AGO else None
 
 
 def _run_id(job: str) -> str:

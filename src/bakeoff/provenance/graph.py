@@ -10,7 +10,7 @@ from typing import Any
 
 from bakeoff.errors import UserError
 from bakeoff.files import canonical_json, file_digest, read_json, sha256_text
-from bakeoff.staleness.records import Record, load_record, record_path
+from bakeoff.jobs.records import Record, load_record, record_path
 
 RUNS = "runs/"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bakeoff.analysis.ablation import ablate
-from bakeoff.analysis.claims import test_claims
+from bakeoff.analysis.claims import judge_claims
 from bakeoff.analysis.comparison import compare
 from bakeoff.provenance.graph import Graph
 
@@ -42,7 +42,7 @@ def _compute(graph: Graph, job: str, out: Path) -> None:
             ablate(spec, root / "runs", out / f"{spec['ablation']}.csv")
         case _:
             ablations = [root / "ablation" / f"{name}.csv" for name in spec["ablations"]]
-            test_claims(spec, root / "comparison" / "models.csv", ablations, out)
+            judge_claims(spec, root / "comparison" / "models.csv", ablations, out)
 
 
 def _difference(there: Path, again: Path) -> str:

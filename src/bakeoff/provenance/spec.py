@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.files import file_digest
-from bakeoff.models.registry import BUILDER_MODULES
-from bakeoff.study.closure import SOURCE, source_digest
-from bakeoff.study.specs import describe_study, figure_names
+from bakeoff.jobs.code import CHECKOUT
+from bakeoff.models.registry import builder_modules
+from bakeoff.study.figures import find_figures
+from bakeoff.study.specs import describe_study
 from bakeoff.study.study import Study
 
-LOCK = SOURCE.parents[1] / "requirements.lock"
+LOCK = CHECKOUT / "requirements.lock"
 
 
 def provenance_spec(
@@ -37,12 +38,11 @@ def provenance_spec(
             "comparison",
             *(f"ablations/{name}" for name in study.ablations),
             "claims",
-            *(f"figures/{name}" for name in figure_names(study)),
+            *(f"figures/{name}" for name in find_figures(list(study.ablations))),
             *(f"slides/{language}" for language in languages),
             "report",
         ],
         "lock": {"file": LOCK.name, "sha256": file_digest(LOCK)} if LOCK.is_file() else None,
-        "sources": source_digest("bakeoff.provenance.crate"),
     }
 
 
@@ -55,7 +55,7 @@ def pack_spec(study: Study, layers: Sequence[str], given: Mapping[str, Any]) -> 
         given: values from the command line that lie over them.
     """
     builders = {variant.model["builder"] for variant in study.variants.values()}
-    own = sorted(name.rpartition(":")[0] for name in builders - BUILDER_MODULES.keys())
+    own = sorted(name.rpartition(":")[0] for name in builders - builder_modules().keys())
     return {
         "name": study.name,
         "configuration": list(dict.fromkeys([*layers, *study.files.values(), *own])),

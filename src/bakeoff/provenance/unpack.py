@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from bakeoff.errors import UserError
+from bakeoff.jobs.omitted import MANIFEST
 from bakeoff.provenance.manifest import Content, Manifest, read_manifest
-from bakeoff.staleness.left_out import MANIFEST
 
 BLOCK = 1 << 20
 

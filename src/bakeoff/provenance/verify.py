@@ -10,6 +10,10 @@ from pathlib import Path
 from bakeoff.analysis.runs import load_run
 from bakeoff.errors import UserError
 from bakeoff.files import file_digest
+from bakeoff.jobs.code import code_digests
+from bakeoff.jobs.omitted import left_out
+from bakeoff.jobs.records import spec_path
+from bakeoff.jobs.state import differences
 from bakeoff.provenance.archive import PROVENANCE
 from bakeoff.provenance.cells import Cell, agrees
 from bakeoff.provenance.crate import CRATE, ROOT
@@ -19,10 +23,6 @@ from bakeoff.provenance.recompute import is_table, table_again
 from bakeoff.provenance.rows import table_runs
 from bakeoff.provenance.slides import is_deck, load_slides
 from bakeoff.provenance.unpack import unpack
-from bakeoff.staleness.jobs import make_job
-from bakeoff.staleness.left_out import left_out
-from bakeoff.staleness.state import differences, spec_of
-from bakeoff.study.closure import source_digests
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,9 @@ def _check_jobs(graph: Graph) -> Iterator[str]:
     """Yield jobs that read or were configured otherwise than is there now."""
     for job, record in graph.records.items():
         yield from (f"{text}." for text in graph.breaks(job))
-        spec = read_result(graph.root / "specs" / f"{spec_of(job)}.json")
-        changes = [key for key, _, _ in differences(record.spec, spec)]
-        # The digest of code is no configuration; it may differ where the code that was executed does not.
-        for key in changes:
-            if key.partition(".")[0] != "sources":
-                yield f"{job} was made with another configuration than its spec has: {key} differs."
+        spec = read_result(spec_path(graph.root, job))
+        for key, _, _ in differences(record.spec, spec):
+            yield f"{job} was made with another configuration than its spec has: {key} differs."
 
 
 def _check_runs(graph: Graph) -> Iterator[str]:
@@ -163,5 +160,9 @@ def _check_crate(graph: Graph) -> Iterator[str]:
 
 
 def _runs_other_code(graph: Graph, job: str) -> bool:
-    record = graph.records[job]
-    return dict(record.sources) != source_digests(*make_job(job, record.spec).modules)
+    code = graph.records[job].code
+    try:
+        now = code_digests(*code)
+    except ModuleNotFoundError:
+        return True
+    return any(now.get(name) != digest for name, digest in code.items())

@@ -28,12 +28,12 @@ def build_deck(spec: Mapping[str, Any], root: Path, language: str, out: Path) ->
     made of those cells as `how` says, and the slide shows `scale * value`, where a pattern in `file`
     means the folders listed under `runs`; and `notes.{language}.md`, the notes of the speaker.
 
-    `spec` is `{root}/specs/slides.json`; `language` is `en` or `zh`. Equal inputs give equal bytes.
+    `spec` is `{root}/specs/slides/{language}.json`; `language` is `en` or `zh`. Equal inputs give equal bytes.
 
     Raises UserError when a template is wrong, or when a table, run or record is missing.
     """
     words = load_words(spec.get("slides", {}), language, SLIDES_FILE)
-    results = load_results(spec, root)
+    results = load_results(spec, root, language)
     if pictures.language_of(words) != language:
         log.warning(
             "This machine has no font for the pictures of the deck in '%s', so they are in English. Install one "

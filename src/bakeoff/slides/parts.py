@@ -78,10 +78,7 @@ def protocol_name(results: Results, words: Words) -> Value:
 
 def ablation_names(results: Results, words: Words) -> list[Text]:
     """Return the short names of the ablations."""
-    return [
-        (words.named(results.study.value(f"ablations.{number}")),)
-        for number in range(len(results.ablations))
-    ]
+    return [(words.named(spec.value("ablation")),) for spec in results.ablation_specs.values()]
 
 
 def claim_counts(results: Results) -> dict[str, Value]:

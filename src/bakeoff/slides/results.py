@@ -90,12 +90,12 @@ class Results:
         return Value(moment[:10], moment, Source(PROVENANCE, path, (), how))
 
 
-def load_results(spec: Mapping[str, Any], root: Path) -> Results:
+def load_results(spec: Mapping[str, Any], root: Path, language: str) -> Results:
     """Read what the deck of the study below `root` is made from; UserError names what is missing."""
-    study = Document("specs/slides.json", spec)
-    names: Iterable[str] = spec.get("ablations", ())
-    comparison = read_document(root, "specs/comparison.json")
-    ablation_specs = {name: read_document(root, f"specs/ablations/{name}.json") for name in names}
+    study = Document(f"specs/slides/{language}.json", spec)
+    names: Iterable[str] = spec["ablations"]
+    comparison = study.part("comparison")
+    ablation_specs = {name: study.part(f"ablations.{name}") for name in names}
     return Results(
         root=root,
         study=study,

@@ -114,10 +114,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Document:
-    """A JSON file below the root of the study."""
+    """A JSON file below the root of the study, or the part of one at a dotted path."""
 
     file: str
     content: Any
+    at: str = ""
+    """Where the part stands: empty, or a dotted path and a dot."""
+
+    def part(self, path: str) -> Document:
+        """Return what stands at a dotted path."""
+        return Document(self.file, self.get(path, {}), f"{self.at}{path}.")
 
     def get(self, path: str, default: Any = None) -> Any:
         """Return what stands at a dotted path, or `default`."""
@@ -140,11 +146,11 @@ class Document:
             )
         number = isinstance(content, (int, float)) and not isinstance(content, bool)
         kept = content if number else str(content)
-        return Value(form(content), kept, Source(self.file, path))
+        return Value(form(content), kept, Source(self.file, f"{self.at}{path}"))
 
     def count(self, path: str) -> Value:
         """Return the number of entries of the list at a dotted path."""
-        return _made(len(self.get(path, [])), "count", self.file, path)
+        return _made(len(self.get(path, [])), "count", self.file, f"{self.at}{path}")
 
 
 def read_table(root: Path, file: str, *key: str) -> Table:

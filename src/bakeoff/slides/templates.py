@@ -7,7 +7,7 @@ template whose placeholders, `{best}`, are filled from result tables when the de
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any
 
@@ -259,11 +259,11 @@ TEMPLATES: Mapping[str, str] = {
 }
 
 
-def check_slides(mapping: Any, source: str) -> list[str]:
+def check_slides(mapping: Any, source: str, languages: Sequence[str] = LANGUAGES) -> list[str]:
     """Return one sentence for each mistake in the content of `config/slides.yaml`; none if it is right.
 
-    `source` is the name of the file for the sentences. The placeholders of each template, the keys,
-    and the presence of every key in every language are checked.
+    `source` is the name of the file for the sentences, `languages` are those that have to be there.
+    The placeholders of each template, the keys, and the presence of every key in every language are checked.
     """
     if not isinstance(mapping, Mapping):
         return [f"{source}: expected one block for each of the languages {_listed(LANGUAGES)}."]
@@ -273,7 +273,7 @@ def check_slides(mapping: Any, source: str) -> list[str]:
         for language in mapping
         if language not in LANGUAGES
     ]
-    for language in LANGUAGES:
+    for language in languages:
         if isinstance(mapping.get(language), Mapping):
             mistakes += _check_language(mapping[language], f"{source}: {language}")
         else:

@@ -76,7 +76,7 @@ class Words:
 
 def load_words(slides: Mapping[str, Any], language: str, source: str) -> Words:
     """Return the texts of `language` in the content of `config/slides.yaml`; UserError lists mistakes."""
-    mistakes = check_slides(slides, source)
+    mistakes = check_slides(slides, source, [language] if language in LANGUAGES else LANGUAGES)
     if mistakes:
         raise UserError("\n".join(mistakes))
     if language not in LANGUAGES:

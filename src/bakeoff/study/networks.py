@@ -18,9 +18,8 @@ from typing import Any
 
 from bakeoff.errors import UserError
 from bakeoff.files import canonical_json, read_json, sha256_text, write_json
-from bakeoff.models.registry import BUILDER_MODULES
-from bakeoff.study.closure import file_digest as code_digest
-from bakeoff.study.closure import source_digest
+from bakeoff.jobs.code import source_digest
+from bakeoff.models.registry import builder_code
 
 DESCRIBE = "bakeoff.models.describe"
 
@@ -32,14 +31,6 @@ class Network:
     fingerprint: str
     params: int
     macs: int
-
-
-def builder_digest(builder: str) -> str:
-    """Return the digest of the code that a builder's network is made of."""
-    if builder in BUILDER_MODULES:
-        return source_digest("bakeoff.models", f"bakeoff.models.{BUILDER_MODULES[builder]}")
-    path = Path(builder.rpartition(":")[0])
-    return code_digest(path) if path.is_file() else "missing"
 
 
 def library_versions(policy: str = "compatible") -> dict[str, str]:
@@ -88,8 +79,7 @@ def _key(model: Mapping[str, Any], classes: int, image_size: int) -> str:
         model,
         classes,
         image_size,
-        builder_digest(model["builder"]),
-        source_digest(DESCRIBE),
+        source_digest(DESCRIBE, *builder_code(model["builder"])),
         library_versions(),
     ]
     return sha256_text(canonical_json(parts))

@@ -1,8 +1,4 @@
-"""Specs: for each thing that is made, one JSON value with exactly what reaches its job.
-
-A spec also holds a digest of the code that its job executes, so that "is it current?" is one question: does the
-spec still say the same?
-"""
+"""Specs: for each thing that is made, one JSON value with exactly what reaches its job."""
 
 from __future__ import annotations
 
@@ -13,19 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.data.config import OFFICIAL_MD5
-from bakeoff.files import write_text, write_text_if_changed
+from bakeoff.files import write_text_if_changed
 from bakeoff.models.weights_files import Source
-from bakeoff.study.closure import source_digest
-from bakeoff.study.networks import Network, builder_digest, library_versions
+from bakeoff.study.figures import find_figures
+from bakeoff.study.networks import Network, library_versions
 from bakeoff.study.study import CLASSES, IMAGE_SIZE, Ablation, Study, Variant
 
-FIGURES = (
-    "accuracy_bars",
-    "accuracy_vs_parameters",
-    "accuracy_vs_time",
-    "learning_curves",
-    "superclass_confusion",
-)
+LANGUAGES = ("zh", "en")
 
 Specs = dict[str, dict[str, Any]]
 
@@ -33,16 +23,17 @@ Specs = dict[str, dict[str, Any]]
 def trained_as(study: Study, networks: Mapping[str, Network]) -> dict[str, str]:
     """Return {variant: the variant whose runs stand for it}.
 
-    Variants that are the same network under the same recipe are trained once: as the one that the comparison
-    names first, else the one that the ablations name first.
+    Variants that are the same network under the same recipe are trained once: as the one that has runs already, else
+    the one that the comparison names first, else the one that the ablations name first.
     """
     first: dict[tuple[str, str, str], str] = {}
     result = {}
-    for name in dict.fromkeys([*study.comparison, *study.arms()]):
+    names = list(dict.fromkeys([*study.comparison, *study.arms()]))
+    for name in sorted(names, key=lambda name: not _has_runs(study, name)):
         variant = study.variants[name]
         identity = (networks[name].fingerprint, _compact(variant.recipe), _compact(_start(variant)))
         result[name] = first.setdefault(identity, name)
-    return result
+    return {name: result[name] for name in names}
 
 
 def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
@@ -53,7 +44,7 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
         "download": {key: study.data.get(key) for key in ("kind", "urls", "md5")},
         "comparison": comparison_spec(study, runs),
         "claims": claims_spec(study),
-        "slides": slides_spec(study),
+        **{f"slides/{language}": slides_spec(study, runs, language) for language in LANGUAGES},
         "report": report_spec(study),
     }
     for name in dict.fromkeys(runs.values()):
@@ -63,7 +54,7 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
     specs |= weights_specs([study.variants[name] for name in runs.values()])
     for ablation in study.ablations.values():
         specs[f"ablations/{ablation.name}"] = ablation_spec(study, ablation, runs)
-    for figure in figure_names(study):
+    for figure in find_figures(list(study.ablations)):
         specs[f"figures/{figure}"] = figure_spec(study, figure)
     return specs
 
@@ -81,10 +72,9 @@ def seeds_needed(study: Study, runs: Mapping[str, str]) -> dict[str, tuple[int, 
 def data_spec(study: Study) -> dict[str, Any]:
     """Return what decides the prepared data, except for the archive itself, which is a file."""
     keys = {"archive": ("md5",), "shapes": ("shapes",)}[study.data["kind"]]
-    chosen = {
+    return {
         key: study.data[key] for key in ("kind", "validation", "limit", *keys) if key in study.data
     }
-    return {**chosen, "sources": source_digest("bakeoff.data.preparation")}
 
 
 def run_spec(study: Study, variant: Variant) -> dict[str, Any]:
@@ -98,10 +88,6 @@ def run_spec(study: Study, variant: Variant) -> dict[str, Any]:
         "recipe": recipe,
         "deterministic": study.deterministic,
         "versions": library_versions(study.versions),
-        "sources": {
-            "engine": source_digest("bakeoff.evaluation.run"),
-            "model": builder_digest(variant.model["builder"]),
-        },
     }
 
 
@@ -111,10 +97,6 @@ def profile_spec(variant: Variant) -> dict[str, Any]:
         "variant": variant.name,
         "model": dict(variant.model),
         "versions": library_versions(),
-        "sources": {
-            "profile": source_digest("bakeoff.evaluation.profile"),
-            "model": builder_digest(variant.model["builder"]),
-        },
     }
 
 
@@ -139,16 +121,11 @@ def weights_specs(variants: Sequence[Variant]) -> Specs:
 
 def cards_spec(models: Mapping[str, Any]) -> dict[str, Any]:
     """Return what decides the model cards of all variants of models.yaml."""
-    builders = sorted({entry["builder"] for entry in models.values()})
     return {
         "models": dict(models),
         "num_classes": CLASSES,
         "image_size": IMAGE_SIZE,
         "versions": library_versions(),
-        "sources": {
-            "cards": source_digest("bakeoff.models.cards"),
-            **{builder: builder_digest(builder) for builder in builders},
-        },
     }
 
 
@@ -173,7 +150,6 @@ def comparison_spec(study: Study, runs: Mapping[str, str]) -> dict[str, Any]:
     return {
         "study": describe_study(study),
         "variants": rows,
-        "sources": source_digest("bakeoff.analysis.comparison"),
     }
 
 
@@ -193,7 +169,6 @@ def ablation_spec(study: Study, ablation: Ablation, runs: Mapping[str, str]) -> 
             }
             for arm in ablation.arms
         ],
-        "sources": source_digest("bakeoff.analysis.ablation"),
     }
 
 
@@ -203,13 +178,7 @@ def claims_spec(study: Study) -> dict[str, Any]:
         "study": describe_study(study),
         "claims": list(study.claims),
         "ablations": list(study.ablations),
-        "sources": source_digest("bakeoff.analysis.claims"),
     }
-
-
-def figure_names(study: Study) -> list[str]:
-    """Return the names of the figures of a study."""
-    return [*FIGURES, *(["ablation_deltas"] if study.ablations else [])]
 
 
 def report_spec(study: Study) -> dict[str, Any]:
@@ -217,8 +186,10 @@ def report_spec(study: Study) -> dict[str, Any]:
     return {
         "study": describe_study(study),
         "ablations": {name: dict(ablation.title) for name, ablation in study.ablations.items()},
-        "figures": figure_names(study),
-        "sources": source_digest("bakeoff.analysis.report"),
+        "figures": {
+            name: {"caption": figure.caption, "category": figure.category}
+            for name, figure in find_figures(list(study.ablations)).items()
+        },
     }
 
 
@@ -227,12 +198,11 @@ def figure_spec(study: Study, figure: str) -> dict[str, Any]:
     return {
         "study": describe_study(study),
         "ablations": list(study.ablations) if figure == "ablation_deltas" else [],
-        "sources": source_digest(f"bakeoff.figures.{figure}"),
     }
 
 
-def slides_spec(study: Study) -> dict[str, Any]:
-    """Return what decides the decks, given tables and figures."""
+def slides_spec(study: Study, runs: Mapping[str, str], language: str) -> dict[str, Any]:
+    """Return what decides the deck in one language, given tables and figures."""
     recipe = _recipes(study)[0]
     return {
         "study": {
@@ -241,10 +211,11 @@ def slides_spec(study: Study) -> dict[str, Any]:
             "global_batch": recipe["global_batch"],
             "recipe": dict(recipe),
         },
-        "slides": dict(study.slides),
-        "ablations": list(study.ablations),
-        "figures": figure_names(study),
-        "sources": source_digest("bakeoff.slides.deck"),
+        "slides": {language: study.slides[language]},
+        "comparison": comparison_spec(study, runs),
+        "ablations": {
+            name: ablation_spec(study, ablation, runs) for name, ablation in study.ablations.items()
+        },
     }
 
 
@@ -272,19 +243,15 @@ def dataset_name(data: Mapping[str, Any]) -> str:
     return Path(archive).name.removesuffix(".tar.gz") if archive else "custom"
 
 
-def write_specs(folder: Path, specs: Specs, *, rewrite: bool) -> None:
-    """Write each spec to `{folder}/{path}.json` if its content changed.
-
-    With `rewrite` false (a dry run) only specs that do not exist yet are written, because a plan needs them as
-    inputs; those that differ are left, so that looking at a plan changes nothing.
-    """
+def write_specs(folder: Path, specs: Specs) -> None:
+    """Write each spec to `{folder}/{path}.json` if its content changed."""
     for name, spec in specs.items():
-        path = folder / f"{name}.json"
         text = json.dumps(spec, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-        if not path.exists():
-            write_text(path, text)
-        elif rewrite:
-            write_text_if_changed(path, text)
+        write_text_if_changed(folder / f"{name}.json", text)
+
+
+def _has_runs(study: Study, variant: str) -> bool:
+    return (Path(study.root) / "records" / "runs" / variant).is_dir()
 
 
 def _start(variant: Variant) -> Mapping[str, Any]:

@@ -5,52 +5,44 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bakeoff.errors import UserError, did_you_mean
 from bakeoff.files import read_json, write_json
-from bakeoff.staleness.records import file_state, load_record, record_path, save_record
-from bakeoff.staleness.state import State, producer_of
-
-# Upstream before downstream: what a job reads is settled before the job is.
-ORDER = (
-    "data",
-    "profiles",
-    "runs",
-    "comparison",
-    "ablations",
-    "claims",
-    "figures",
-    "report",
-    "slides",
-)
+from bakeoff.jobs.records import file_state, load_record, now, record_path, save_record
+from bakeoff.jobs.rules import JobTable
+from bakeoff.jobs.state import State
 
 
-def job_of(target: str, root: Path, state: State) -> str:
+def job_of(target: str, root: Path, jobs: JobTable, names: Sequence[str]) -> str:
     """Return the job that makes the file `target`, a path with or without the root, or a job's own name.
+
+    Args:
+        target: what the user named.
+        root: of the study.
+        jobs: that the rules can make.
+        names: of all jobs of the study.
 
     Raises:
         UserError: no job of the study makes it.
     """
     path = Path(target)
     relative = str(path.relative_to(root)) if path.is_relative_to(root) else target
-    if state.describes(relative):
+    if jobs.describes(relative):
         return relative
-    producer = producer_of(relative)
-    writes = state.job(producer).writes if state.describes(producer) else ()
-    if relative in writes:
+    producer = jobs.producer(relative)
+    if producer and jobs.describes(producer):
         return producer
+    known = [f"{root}/{path}" for name in names for path in jobs.job(name).writes]
     raise UserError(
         f"target is '{target}', which no job of the study in {root} makes"
-        f"{did_you_mean(str(root / relative), [f'{root}/{path}' for path in writes])}. Give a file below "
+        f"{did_you_mean(str(root / relative), known)}. Give a file below "
         f"{root}, such as {root}/comparison/models.csv."
     )
 
 
-def why(target: str, root: Path, state: State) -> str:
-    """Return why a file is stale, with the reasons of what it comes from, or that it is current."""
-    job = job_of(target, root, state)
+def why(target: str, job: str, state: State) -> str:
+    """Return why a file that `job` makes is stale, with the reasons of what it comes from, or that it is current."""
     if not state.reasons(job):
         return f"{target} is current: it was made from what is there now."
     lines: list[str] = []
@@ -62,8 +54,8 @@ def _explain(job: str, state: State, lines: list[str], depth: int, seen: set[str
     lines.append(f"{'  ' * depth}{state.job(job).title}")
     seen.add(job)
     lines.extend(f"{'  ' * depth}- {reason}" for reason in state.reasons(job))
-    for producer in dict.fromkeys(producer_of(path) for path in state.job(job).reads):
-        if producer not in seen and state.describes(producer) and state.reasons(producer):
+    for producer in state.producers(job):
+        if producer not in seen and state.reasons(producer):
             _explain(producer, state, lines, depth + 1, seen)
 
 
@@ -83,21 +75,22 @@ def adopt(root: Path, jobs: Sequence[str], states: Iterator[State], note: str) -
         UserError: a file is missing or was altered; that is not a change of configuration or code, and nothing vouches
             for the file.
     """
-    ordered = sorted(jobs, key=lambda job: ORDER.index(job.partition("/")[0]))
     adopted = []
-    for name in ordered:
+    for name in upstream_first(jobs, next(states)):
         state = next(states)
         reasons = state.reasons(name)
         if not reasons or not state.made_before(name):
             continue
         record, job = load_record(root, name), state.job(name)
-        if record is None or state.damage(name):
+        absent = [f"{path} is missing" for path in job.reads if not (root / path).exists()]
+        damage = [*state.damage(name), *absent]
+        if record is None or damage:
             raise UserError(
-                f"{root}/{job.writes[0]} cannot be adopted: {'; '.join(state.damage(name) or reasons)}. "
+                f"{root}/{job.writes[0]} cannot be adopted: {'; '.join(damage or reasons)}. "
                 "Only a change of configuration or code can be declared harmless; let the job run again."
             )
         entry = {
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "time": now(),
             "note": note,
             "changes": list(reasons),
         }
@@ -108,11 +101,11 @@ def adopt(root: Path, jobs: Sequence[str], states: Iterator[State], note: str) -
             name,
             replace(
                 record,
-                spec=state.spec(name),
-                sources=state.sources(name),
+                spec=job.spec,
+                code=state.code(job),
                 reads={path: file_state(root / path) for path in job.reads},
                 outside={
-                    str(path): file_state(path) for path in state.outside(name) if path.exists()
+                    path: file_state(Path(path)) for path in job.outside if Path(path).exists()
                 },
                 writes={
                     # What an archive left out is still what it was.
@@ -124,6 +117,21 @@ def adopt(root: Path, jobs: Sequence[str], states: Iterator[State], note: str) -
         )
         adopted.append(f"adopted {job.title}: {'; '.join(reasons)}")
     return adopted
+
+
+def upstream_first(jobs: Sequence[str], state: State) -> list[str]:
+    """Return jobs in such an order that what a job reads is made by those before it."""
+    ordered: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        if name not in ordered:
+            for producer in state.producers(name):
+                visit(producer)
+            ordered[name] = None
+
+    for name in jobs:
+        visit(name)
+    return [name for name in ordered if name in set(jobs)]
 
 
 def _tell_provenance(path: Path, entry: Mapping[str, object]) -> None:
@@ -165,4 +173,5 @@ def remove_orphan(root: Path, path: Path) -> None:
             path.parent.rmdir()
     else:
         path.unlink()
-        record_path(root, producer_of(str(relative))).unlink(missing_ok=True)
+        folder = {"ablation": "ablations"}.get(relative.parts[0], relative.parts[0])
+        record_path(root, f"{folder}/{path.stem}").unlink(missing_ok=True)

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bakeoff.staleness.jobs import Job, make_job
-from bakeoff.staleness.left_out import left_out
-from bakeoff.staleness.records import Record, is_same, load_record
-from bakeoff.study.closure import source_digests
+from bakeoff.jobs.code import code_digests
+from bakeoff.jobs.omitted import left_out
+from bakeoff.jobs.records import Record, is_same, load_record
+from bakeoff.jobs.rules import Job, JobTable
 
+MADE_AGAIN = ", which is made again"
 _ABSENT = object()
 
 
 class State:
     """The state of a study's jobs as its files are now; every question is answered once."""
 
-    def __init__(
-        self,
-        root: Path,
-        specs: Mapping[str, Mapping[str, Any]],
-        outside: Mapping[str, Sequence[Path]],
-    ) -> None:
-        """Look at the study in `root`.
-
-        Args:
-            root: of the study.
-            specs: {spec: content} as the configuration and code are now.
-            outside: {job: files outside of the root that it reads}.
-        """
+    def __init__(self, root: Path, jobs: JobTable) -> None:
+        """Look at the study in `root`, whose jobs are in `jobs`."""
         self._root = root
-        self._specs = specs
-        self._outside = outside
+        self.jobs = jobs
         self._answers: dict[str, tuple[str, ...]] = {}
         self._same: dict[str, bool] = {}
+        self._code: dict[tuple[str, ...], dict[str, str]] = {}
         self._left_out = left_out(root)
 
     def reasons(self, name: str) -> tuple[str, ...]:
@@ -43,9 +33,13 @@ class State:
             self._answers[name] = tuple(self._reasons(self.job(name)))
         return self._answers[name]
 
+    def causes(self, name: str) -> tuple[str, ...]:
+        """Return those of the reasons that do not follow from another job's."""
+        return tuple(each for each in self.reasons(name) if not each.endswith(MADE_AGAIN))
+
     def job(self, name: str) -> Job:
         """Return the job called `name`."""
-        return make_job(name, self._specs[spec_of(name)])
+        return self.jobs.job(name)
 
     def made_before(self, name: str) -> bool:
         """Return whether anything that the job writes exists."""
@@ -63,23 +57,18 @@ class State:
             yield "nothing tells how it was made"
             return
         yield from self._altered(job, record)
-        yield from explain(record, self._specs[job.spec], job.modules)
+        yield from explain(record, job.spec, self.code(job))
         for path in job.reads:
             yield from self._changed_input(record, path)
-        for outside in self._outside.get(job.name, ()):
-            yield from _changed_outside(record, outside)
+        yield from (f"it reads {path} no more" for path in record.reads if path not in job.reads)
+        for outside in job.outside:
+            yield from _changed_outside(record, Path(outside))
 
-    def spec(self, name: str) -> Mapping[str, Any]:
-        """Return the spec of a job as it is now."""
-        return self._specs[self.job(name).spec]
-
-    def sources(self, name: str) -> dict[str, str]:
-        """Return {module: digest} of the code that a job would execute now."""
-        return source_digests(*self.job(name).modules)
-
-    def outside(self, name: str) -> Sequence[Path]:
-        """Return the files outside of the root that a job reads."""
-        return self._outside.get(name, ())
+    def code(self, job: Job) -> dict[str, str]:
+        """Return {module or file: digest} of the code that a job would execute now."""
+        if job.code not in self._code:
+            self._code[job.code] = code_digests(*job.code)
+        return self._code[job.code]
 
     def damage(self, name: str) -> tuple[str, ...]:
         """Return what is wrong with the files that a job wrote, whatever the configuration says."""
@@ -116,9 +105,9 @@ class State:
                 yield f"{path} was altered: it is not what the job wrote"
 
     def _changed_input(self, record: Record, path: str) -> Iterator[str]:
-        producer = producer_of(path)
-        if self.describes(producer) and self.reasons(producer):
-            yield f"it reads {path}, which is made again"
+        producer = self.jobs.producer(path)
+        if producer and self.jobs.describes(producer) and self.reasons(producer):
+            yield f"it reads {path}{MADE_AGAIN}"
         elif path not in record.reads:
             yield f"it reads {path} now"
         elif not (self._root / path).exists():
@@ -133,70 +122,49 @@ class State:
             self._same[key] = is_same(self._root / path, record.reads[path])
         return self._same[key]
 
-    def describes(self, name: str) -> bool:
-        """Return whether the study has a job of this name."""
-        return spec_of(name) in self._specs
+    def producers(self, name: str) -> Iterator[str]:
+        """Yield the jobs whose files a job reads, each once."""
+        found = (self.jobs.producer(path) for path in self.job(name).reads)
+        yield from dict.fromkeys(each for each in found if each and self.jobs.describes(each))
 
 
-def spec_of(job: str) -> str:
-    """Return the name of the spec of a job."""
-    kind, _, rest = job.partition("/")
-    if kind == "runs":
-        return f"runs/{rest.partition('/')[0]}"
-    return "slides" if kind == "slides" else job
-
-
-def producer_of(path: str) -> str:
-    """Return the name of the job that writes a file, given by its path below the root."""
-    folder, _, rest = path.partition("/")
-    match folder:
-        case "runs":
-            return f"runs/{rest.rpartition('/')[0]}"
-        case "profiles" | "figures":
-            return f"{folder}/{rest.rpartition('.')[0]}"
-        case "ablation":
-            return f"ablations/{rest.rpartition('.')[0]}"
-        case "slides":
-            # deck.en.pptx, assets/numbers.en.json: the language is the last but one suffix.
-            return f"slides/{rest.split('.')[-2]}" if rest.count(".") >= 2 else folder
-        case _:
-            return folder
-
-
-def explain(record: Record, spec: Mapping[str, Any], modules: Sequence[str]) -> Iterator[str]:
-    """Yield how a spec differs from the one in a record, in words: `recipe.epochs: 200 -> 100`."""
+def explain(record: Record, spec: Mapping[str, Any], code: Mapping[str, str]) -> Iterator[str]:
+    """Yield how configuration and code differ from those in a record, in words: `recipe.epochs: 200 -> 100`."""
     for key, before, after in differences(record.spec, spec):
-        if key.split(".")[0] != "sources":
-            yield f"{key}: {_shown(before)} -> {_shown(after)}"
-        elif key == "sources.model" and not any(
-            module.startswith("bakeoff.models.") for module in modules
-        ):
-            yield "the code of its builder changed"
-    if record.spec.get("sources") != spec.get("sources"):
-        yield from _changed_code(record, modules)
+        yield f"{key}: {_shown(before)} -> {_shown(after)}"
+    names = dict.fromkeys([*record.code, *code])
+    changed = [name for name in names if record.code.get(name) != code.get(name)]
+    if changed:
+        yield f"code changed: {', '.join(changed)}"
 
 
 def differences(
     before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (dotted key, value before, value after) where two nested mappings differ."""
+    """Yield (dotted key, value before, value after) where two nested mappings differ.
+
+    A list of things with names (variants, arms, claims) is compared thing by thing: `variants.resnet_20.family`.
+    """
     for key in dict.fromkeys([*before, *after]):
-        old, new = before.get(key, _ABSENT), after.get(key, _ABSENT)
+        listed = isinstance(before.get(key), list)
+        old, new = (_named(each.get(key, _ABSENT)) for each in (before, after))
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from differences(old, new, f"{prefix}{key}.")
+            if listed and list(old) != list(new) and set(old) == set(new):
+                yield f"order of {prefix}{key}", list(old), list(new)
         elif old != new:
             yield f"{prefix}{key}", old, new
 
 
-def _changed_code(record: Record, modules: Sequence[str]) -> Iterator[str]:
-    now = source_digests(*modules)
-    names = [
-        name
-        for name in dict.fromkeys([*record.sources, *now])
-        if record.sources.get(name) != now.get(name)
-    ]
-    if names:
-        yield f"code changed: {', '.join(names)}"
+def _named(value: Any) -> Any:
+    """Return a list of things with names as a mapping; anything else as it is."""
+    if not isinstance(value, list):
+        return value
+    for key in ("variant", "arm", "id"):
+        names = [each.get(key) if isinstance(each, Mapping) else None for each in value]
+        if value and None not in names and len({*names}) == len(names):
+            return dict(zip(names, value, strict=True))
+    return value
 
 
 def _changed_outside(record: Record, path: Path) -> Iterator[str]:
@@ -217,5 +185,6 @@ def _changed_outside(record: Record, path: Path) -> Iterator[str]:
 def _shown(value: Any) -> str:
     if value is _ABSENT:
         return "absent"
-    text = str(value)
+    # What a whole thing holds says nothing in a line; that it is there does.
+    text = "present" if isinstance(value, Mapping) else str(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

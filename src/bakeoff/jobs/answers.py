@@ -1,0 +1,87 @@
+"""The targets `why`, `adopt` and `clean_orphans`: from Snakemake's configuration to an answer in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bakeoff.errors import UserError
+from bakeoff.files import write_text
+from bakeoff.jobs.commands import adopt, job_of, orphans, remove_orphan, why
+from bakeoff.jobs.state import State
+from bakeoff.workflow import Layout
+
+Look = Callable[[], State]
+"""Returns the state of the study's jobs, looked at anew."""
+
+
+def answer(question: Callable[[], Sequence[str]], log: str) -> None:
+    """Print the answer to a question and keep it in the file `log`.
+
+    Raises:
+        UserError: the question cannot be answered; that, too, is in `log`.
+    """
+    try:
+        text = "\n".join(question())
+    except UserError as error:
+        write_text(log, f"{error}\n")
+        raise
+    print(text)
+    write_text(log, f"{text}\n")
+
+
+def say_why(layout: Layout, look: Look, config: Mapping[str, Any]) -> Sequence[str]:
+    """Return why the file `config["target"]` is stale.
+
+    Raises:
+        UserError: there is no target, or the study does not make it.
+    """
+    target = str(config.get("target") or "")
+    if not target:
+        raise UserError("Name a file: snakemake why --config target=results/comparison/models.csv")
+    state = look()
+    job = job_of(target, Path(layout.study.root), state.jobs, study_jobs(layout))
+    return [why(target, job, state)]
+
+
+def adopt_results(layout: Layout, look: Look, config: Mapping[str, Any]) -> Sequence[str]:
+    """Accept the file `config["target"]`, or without one all results of the study, as current.
+
+    Raises:
+        UserError: no reason is given, or a file is missing or was altered.
+    """
+    reason = str(config.get("reason") or "").strip()
+    if not reason:
+        raise UserError(
+            "Say why the change is harmless: snakemake adopt --config reason='renamed a variable'. "
+            "The reason is kept in the provenance of what is adopted."
+        )
+    target, names = str(config.get("target") or ""), study_jobs(layout)
+    root = Path(layout.study.root)
+    jobs = [job_of(target, root, look().jobs, names)] if target else names
+    lines = adopt(root, jobs, _states(look), reason)
+    return lines or ["nothing to adopt: all results that exist are current"]
+
+
+def clean_orphans(layout: Layout, look: Look, config: Mapping[str, Any]) -> Sequence[str]:
+    """List what is in the study's root but no longer in the study; remove it with `config["remove"]`."""
+    root = Path(layout.study.root)
+    found = orphans(root, layout.seeds, list(layout.study.ablations))
+    if not found:
+        return [f"no orphans in {root}"]
+    remove = str(config.get("remove", "")).lower() in ("true", "1", "yes")
+    for path in found if remove else []:
+        remove_orphan(root, path)
+    done = [f"{'removed' if remove else 'orphan'}: {path}" for path in found]
+    return done if remove else [*done, "remove them with --config remove=true"]
+
+
+def study_jobs(layout: Layout) -> list[str]:
+    """Return the names of the jobs of a study whose results can be adopted."""
+    return list(layout.specs["provenance"]["jobs"])
+
+
+def _states(look: Look) -> Iterator[State]:
+    while True:
+        yield look()

@@ -1,0 +1,13 @@
+"""Test the published claims."""
+
+from pathlib import Path
+
+from snakemake.script import snakemake
+
+from bakeoff.jobs.frame import job
+
+with job(snakemake) as spec:
+    from bakeoff.analysis.claims import judge_claims
+
+    out = Path(snakemake.output.tables[0]).parent
+    judge_claims(spec, snakemake.input.models, snakemake.input.ablations, out)

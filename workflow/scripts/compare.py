@@ -1,0 +1,13 @@
+"""Make the comparison tables."""
+
+from pathlib import Path
+
+from snakemake.script import snakemake
+
+from bakeoff.jobs.frame import job
+
+with job(snakemake) as spec:
+    from bakeoff.analysis.comparison import compare
+
+    root = Path(snakemake.config["results_root"])
+    compare(spec, root / "runs", root / "profiles", root / "comparison", meta=snakemake.input.meta)

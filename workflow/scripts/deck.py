@@ -1,0 +1,13 @@
+"""Make the slide deck in one language."""
+
+from pathlib import Path
+
+from snakemake.script import snakemake
+
+from bakeoff.jobs.frame import job
+
+with job(snakemake) as spec:
+    from bakeoff.slides.deck import build_deck
+
+    root = Path(snakemake.config["results_root"])
+    build_deck(spec, root, snakemake.wildcards.language, Path(snakemake.output.deck).parent)

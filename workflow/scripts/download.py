@@ -1,0 +1,11 @@
+"""Fetch the official archive."""
+
+from snakemake.script import snakemake
+
+from bakeoff.jobs.frame import job
+
+with job(snakemake) as spec:
+    from bakeoff.data.config import DataConfig
+    from bakeoff.data.fetch import download
+
+    download(DataConfig.from_mapping(spec), snakemake.output.archive)

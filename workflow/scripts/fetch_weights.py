@@ -1,0 +1,12 @@
+"""Fetch, check and lock a file of pretrained weights."""
+
+from pathlib import Path
+
+from snakemake.script import snakemake
+
+from bakeoff.jobs.frame import job
+
+with job(snakemake, online=True) as spec:
+    from bakeoff.models.fetch import fetch_weights
+
+    fetch_weights(spec, Path(snakemake.params.file))

@@ -1,0 +1,12 @@
+"""Put all tables and figures on one page."""
+
+from pathlib import Path
+
+from snakemake.script import snakemake
+
+from bakeoff.jobs.frame import job
+
+with job(snakemake) as spec:
+    from bakeoff.analysis.report import write_report
+
+    write_report(spec, Path(snakemake.config["results_root"]))
