@@ -17,8 +17,8 @@ from bakeoff.data import DataConfig, load_meta, load_split, load_validation_indi
 from bakeoff.models import create_model
 from bakeoff.study.layers import load_yaml, merge
 from bakeoff.study.validation import with_defaults
+from bakeoff.support.interrupts import StopRequest
 from bakeoff.training.augment import AugmentConfig, InputPipeline
-from bakeoff.training.interrupts import StopRequest
 from bakeoff.training.loop import Task, Trainer
 from bakeoff.training.recipe import Recipe
 

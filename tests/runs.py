@@ -44,7 +44,6 @@ SPEC: dict[str, Any] = {
     },
     "deterministic": False,
     "versions": {},
-    "sources": {},
 }  # fmt: skip
 
 
@@ -73,11 +72,11 @@ def train_command(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spec.json").write_text(json.dumps(spec))
     return [
-        sys.executable, "-m", "bakeoff", "train",
+        sys.executable, str(REPOSITORY / "workflow" / "scripts" / "train.py"),
+        "--root", str(data.parent),
         "--spec", str(folder / "spec.json"),
         "--seed", str(seed),
-        "--data", str(data),
-        "--out", str(folder / "run"),
+        "--writes", str(folder / "run" / "metrics.json"),
         "--checkpoints", str(folder / "checkpoints"),
         "--log-file", str(folder / "log.txt"),
         *options,

@@ -245,7 +245,7 @@ def test_closure_follows_imports() -> None:
     assert {"bakeoff.training.loop", "bakeoff.training.batches", "bakeoff.data.prepared"} <= set(
         run
     )
-    assert "bakeoff.training.progress" not in run
+    assert "bakeoff.support.progress" not in run
     assert not any(name.startswith(("bakeoff.figures", "bakeoff.slides")) for name in run)
     assert not any(name.startswith("bakeoff.analysis") for name in run)
     # Builders are imported by name: a run executes its own family's module only.

@@ -24,12 +24,12 @@ from torch import nn
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.run import RunPaths, execute
-from bakeoff.training import checkpoint
+from bakeoff.support.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from bakeoff.support.interrupts import INTERRUPTED, InterruptedRunError
+from bakeoff.support import checkpoint
 from bakeoff.training.batches import cut_epoch
-from bakeoff.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from bakeoff.training.devices import check_disk, check_gpu_memory, check_gpus, supports
 from bakeoff.training.gradients import nothing, summed, take_gradients
-from bakeoff.training.interrupts import INTERRUPTED, InterruptedRunError
 from bakeoff.training.loop import Trainer
 from bakeoff.training.optimization import WeightAverage, learning_rate, parameter_groups
 from bakeoff.training.predict import predict, score

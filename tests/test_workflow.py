@@ -18,6 +18,7 @@ from conftest import REPOSITORY, Project, make_project, project_environment
 from small_study import COMPARISON, small_study
 
 NOTHING = "Nothing to be done"
+DEMO = ("all", "--configfile", "config/demo.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,7 @@ def test_the_paper_study_plans_18_variants(project: Project) -> None:
 
 @pytest.mark.parametrize("profile", ["cpu", "slurm", "gpu8"])
 def test_profiles_plan(project: Project, profile: str) -> None:
-    done = project.snakemake("--profile", f"profiles/{profile}", "-n", "demo")
+    done = project.snakemake("--profile", f"profiles/{profile}", "-n", *DEMO)
     assert done.returncode == 0, done.stderr
     assert planned(done.stdout)["train"] == 13
 
@@ -181,7 +182,7 @@ def test_a_network_that_cannot_be_built_is_named_before_any_job(project: Project
     project.edit(
         "config/models.yaml", lambda models: models["resnet_20"].update(args={"depth": 21})
     )
-    done = project.snakemake("-n", "demo")
+    done = project.snakemake("-n", *DEMO)
     assert done.returncode != 0
     assert "variant resnet_20" in done.stderr
     assert "depth" in done.stderr
@@ -196,7 +197,7 @@ def test_an_archive_that_is_not_there(project: Project) -> None:
     assert done.returncode != 0
     assert "'missing.tar.gz' does not exist" in done.stderr + done.stdout
     # The demo does not need it.
-    assert project.snakemake("-n", "demo").returncode == 0
+    assert project.snakemake("-n", *DEMO).returncode == 0
 
 
 def test_an_archive_of_ones_own(project: Project) -> None:

@@ -42,7 +42,7 @@ class Run:
 
     def job(self) -> Job:
         """Return its newest job."""
-        name = f"train_wildcards_{self.root}_{self.variant}_{self.seed}"
+        name = f"train_wildcards_{self.seed}_{self.variant}"
         return [job for job in jobs() if job.rule == name][-1]
 
     def processes(self) -> list[psutil.Process]:
@@ -51,7 +51,9 @@ class Run:
         for process in psutil.process_iter():
             try:
                 words = process.cmdline()
-                if "train" not in words or process.cwd() != str(self.project):
+                if not any(
+                    word.endswith("scripts/train.py") for word in words
+                ) or process.cwd() != str(self.project):
                     continue
                 if (
                     words[words.index("--seed") + 1] == str(self.seed)

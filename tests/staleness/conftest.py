@@ -79,7 +79,7 @@ def jobs_of(text: str) -> set[str]:
     jobs = set()
     for block in re.split(r"\n(?=(?:local)?rule \w+:)", text):
         head = re.match(r"(?:local)?rule (\w+):", block)
-        if head is None or head.group(1) == "all":
+        if head is None or head.group(1) in ("all", "stale"):
             continue
         found = re.search(r"wildcards: (.*)", block)
         pairs = dict(pair.split("=") for pair in found.group(1).split(", ")) if found else {}

@@ -1,7 +1,5 @@
 """Fetch the official archive."""
 
-from snakemake.script import snakemake
-
 from bakeoff.jobs.frame import job
 
 with job(snakemake) as spec:

@@ -26,7 +26,6 @@ from bakeoff.data.prepared import (
 )
 from bakeoff.errors import UserError
 from bakeoff.evaluation.cost import count_macs, count_params
-from bakeoff.evaluation.provenance import hardware, provenance
 from bakeoff.files import atomic_path, canonical_json, sha256_text, write_json
 from bakeoff.jobs.code import CHECKOUT
 from bakeoff.jobs.records import now
@@ -34,13 +33,14 @@ from bakeoff.models.factory import build
 from bakeoff.models.policy import InputPolicy, input_policy
 from bakeoff.models.weights_files import Lock, read_lock
 from bakeoff.study.layers import load_yaml
+from bakeoff.support.interrupts import StopRequest
+from bakeoff.support.origin import hardware, provenance
+from bakeoff.support.progress import tensorboard
 from bakeoff.training.augment import AugmentConfig, InputPipeline
 from bakeoff.training.devices import check_disk, make_accelerator, set_up_arithmetic
 from bakeoff.training.history import write_history
-from bakeoff.training.interrupts import StopRequest
 from bakeoff.training.loop import Task, Trained, Trainer
 from bakeoff.training.predict import predict, score
-from bakeoff.training.progress import tensorboard
 from bakeoff.training.recipe import Recipe
 
 METRICS_SCHEMA = CHECKOUT / "workflow" / "schemas" / "metrics.schema.yaml"

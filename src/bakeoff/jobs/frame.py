@@ -15,7 +15,7 @@ from bakeoff.errors import UserError
 from bakeoff.files import read_json
 from bakeoff.jobs.code import code_digests, script_of
 from bakeoff.jobs.records import job_name, make_record, now, save_record, spec_path
-from bakeoff.training.interrupts import INTERRUPTED, InterruptedRunError
+from bakeoff.support.interrupts import INTERRUPTED, InterruptedRunError
 
 MISTAKE = 2
 # The input by which Snakemake learns that a job is stale is none that the job reads: see `workflow/rules/common.smk`.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bakeoff.errors import UserError
 from bakeoff.launch.lease import join, lock_folder, take, visible_gpus
-from bakeoff.training.interrupts import die_with_parent
+from bakeoff.support.interrupts import die_with_parent
 
 LIBRARY_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # Tells the processes of a run who leased their GPUs, and where the locks are.

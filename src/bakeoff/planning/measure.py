@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bakeoff.errors import UserError
-from bakeoff.evaluation.provenance import hardware
 from bakeoff.files import canonical_json, read_json, sha256_text
 from bakeoff.jobs.code import source_digest
 from bakeoff.models.factory import build_architecture
@@ -25,6 +24,7 @@ from bakeoff.planning.calibration import Calibration
 from bakeoff.planning.machine import CORE, Kind
 from bakeoff.planning.work import Work
 from bakeoff.study.study import CLASSES, IMAGE_SIZE
+from bakeoff.support.origin import hardware
 from bakeoff.training.augment import AugmentConfig, InputPipeline
 from bakeoff.training.devices import mixed_precision, on_device
 from bakeoff.training.optimization import make_optimizer

@@ -22,12 +22,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bakeoff.errors import UserError
+from bakeoff.support.checkpoint import load_checkpoint, save_checkpoint
+from bakeoff.support.interrupts import InterruptedRunError, StopRequest
+from bakeoff.support.progress import ProgressBar, log_epoch
 from bakeoff.training.batches import MicroBatch, Step, cut_epoch
-from bakeoff.training.checkpoint import load_checkpoint, save_checkpoint
 from bakeoff.training.devices import any_process, mean_over_processes, on_device
 from bakeoff.training.gradients import nothing, sum_over_processes, summed, take_gradients
 from bakeoff.training.history import EpochRecord, write_history
-from bakeoff.training.interrupts import InterruptedRunError, StopRequest
 from bakeoff.training.optimization import (
     WeightAverage,
     learning_rate,
@@ -35,7 +36,6 @@ from bakeoff.training.optimization import (
     set_learning_rate,
 )
 from bakeoff.training.predict import Scores, predict, score
-from bakeoff.training.progress import ProgressBar, log_epoch
 from bakeoff.training.random import derive_seed, permutation
 from bakeoff.training.recipe import Recipe
 from bakeoff.training.statistics import RunningStatistics
