@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import subprocess
@@ -62,9 +61,8 @@ def make(root: Path, study: FakeStudy) -> Path:
 
 def draw(root: Path, name: str, on: Path | Sheet) -> None:
     """Draw a figure on a sheet, or as the report has it: to `on` as PNG and SVG."""
-    inputs = files.sources(name, sorted(p.stem for p in (root / "ablation").glob("*.csv")), root)
-    drawn_on = on if isinstance(on, Sheet) else report_sheet(on)
-    importlib.import_module(f"bakeoff.figures.{name}").plot(*inputs, drawn_on)
+    ablations = sorted(path.stem for path in (root / "ablation").glob("*.csv"))
+    files.plot(name, root, ablations, on if isinstance(on, Sheet) else report_sheet(on))
 
 
 def report_sheet(out: Path) -> Sheet:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from bakeoff.staleness.records import record_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +39,7 @@ from bakeoff.planning.follow import (
 from bakeoff.planning.history import Prediction, outcomes, summary_of_errors, work_digest
 from bakeoff.planning.machine import CORE, V100, Fleet, fleet
 from bakeoff.planning.measure import calibrate, count_operations, micro_batch_seconds, power_limit
-from bakeoff.planning.measured import Finished, corrected, pending_runs
+from bakeoff.planning.measured import Finished, corrected
 from bakeoff.planning.plan import choose, make_plan
 from bakeoff.planning.prediction import Predictor
 from bakeoff.planning.schedule import (
@@ -596,7 +595,6 @@ def made_up_root(root: Path) -> dict[str, Any]:
     for name, depth in (("shallow", 8), ("deep", 14)):
         run = spec_with(model={"args": {"depth": depth}})
         write_json(root / "specs" / "runs" / f"{name}.json", {**run, "variant": name})
-    write_json(root / "specs" / "data.json", {"kind": "shapes"})
     return spec
 
 
@@ -610,23 +608,12 @@ def finish(root: Path, spec: Mapping[str, Any], variant: str, seed: int, hours: 
         **{"wall_hours": hours, "images_per_s": work.epochs * work.images / (3600 * hours)},
     }
     write_json(folder / "metrics.json", metrics)
-    for name in ("history.csv", "predictions.npz", "model.safetensors", "provenance.json"):
-        (folder / name).write_text(name)
-    data = root / "data"
-    data.mkdir(exist_ok=True)
-    for name in ("meta.json", "validation_indices.npy"):
-        (data / name).write_text(name)
-    for split, what in itertools.product(("train", "test"), ("images", "fine", "coarse")):
-        (data / f"{split}_{what}.npy").write_text("array")
-    record_job(root, "data", json.loads((root / "specs" / "data.json").read_text()), [])
-    run_spec = json.loads((root / "specs" / "runs" / f"{variant}.json").read_text())
-    record_job(root, f"runs/{variant}/seed{seed}", run_spec, [])
 
 
 def test_a_plan_is_written_and_knows_what_is_done(tmp_path: Path) -> None:
     spec = made_up_root(tmp_path)
     cores = Fleet("cpu", 2)
-    first = make_plan(spec, tmp_path, cores)
+    first = make_plan(spec, tmp_path, cores, all_runs(spec))
     folder = tmp_path / "plan"
     assert (folder / "gantt.png").read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in (folder / "gantt.svg").read_bytes()
@@ -646,8 +633,8 @@ def test_a_plan_is_written_and_knows_what_is_done(tmp_path: Path) -> None:
     start_up = CORE.start_up_seconds / 3600
     hours = 2 * (row["hours"] - start_up)
     finish(tmp_path, spec, "deep", 0, hours)
-    assert pending_runs(tmp_path, all_runs(spec)) == {"shallow": [0, 1, 2], "deep": [1, 2]}
-    second = make_plan(spec, tmp_path, cores)
+    pending = {"shallow": [0, 1, 2], "deep": [1, 2]}
+    second = make_plan(spec, tmp_path, cores, pending)
     assert (second.planned, second.finished) == (5, 1)
     assert second.past_predictions is not None
     assert second.past_predictions["median_error_pct"] == pytest.approx(100, abs=1)
@@ -659,14 +646,14 @@ def test_a_plan_is_written_and_knows_what_is_done(tmp_path: Path) -> None:
     assert list(judged["run"]) == ["deep/seed0"]
     assert judged["measured_hours"][0] == pytest.approx(hours)
     # The outcome is still known to a third plan.
-    assert make_plan(spec, tmp_path, cores).past_predictions is not None
+    assert make_plan(spec, tmp_path, cores, pending).past_predictions is not None
     followed = assignments(spec, tmp_path, cores)
     assert followed["deep/seed1"].seconds == pytest.approx(3600 * again.loc["deep/seed1", "hours"])
 
 
 def test_a_plan_for_gpus_that_are_not_at_hand_has_a_price(tmp_path: Path) -> None:
     spec = made_up_root(tmp_path)
-    summary = make_plan(spec, tmp_path, EIGHT_GPUS)
+    summary = make_plan(spec, tmp_path, EIGHT_GPUS, all_runs(spec))
     assert summary.device is None
     assert summary.cost == pytest.approx(2.0 * summary.device_hours)
     assert summary.energy_kwh == pytest.approx(0.3 * summary.device_hours)
@@ -676,11 +663,11 @@ def test_a_plan_for_gpus_that_are_not_at_hand_has_a_price(tmp_path: Path) -> Non
 
 def test_a_study_that_is_done_has_nothing_to_plan(tmp_path: Path) -> None:
     spec = made_up_root(tmp_path)
-    make_plan(spec, tmp_path, Fleet("cpu", 2))
+    make_plan(spec, tmp_path, Fleet("cpu", 2), all_runs(spec))
     for variant, seeds in all_runs(spec).items():
         for seed in seeds:
             finish(tmp_path, spec, variant, seed, 0.1)
-    summary = make_plan(spec, tmp_path, Fleet("cpu", 2))
+    summary = make_plan(spec, tmp_path, Fleet("cpu", 2), {})
     assert (summary.planned, summary.finished, summary.hours) == (0, 6, 0.0)
     assert in_words(summary) == "All 6 runs of the study 'made up' are done: nothing to plan."
 

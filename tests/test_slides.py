@@ -21,7 +21,7 @@ from PIL import Image
 from pptx import Presentation
 
 from bakeoff.analysis.ablation import ablate
-from bakeoff.analysis.claims import test_claims as judge_claims
+from bakeoff.analysis.claims import judge_claims
 from bakeoff.analysis.comparison import compare
 from bakeoff.errors import UserError
 from bakeoff.figures.sheet import DPI, Sheet
@@ -37,7 +37,7 @@ from fake_study import FakeStudy, full_study, small_study, write_study
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG = REPOSITORY / "config" / "slides.yaml"
-REAL_FIGURES = dict(pictures.FIGURES)
+REAL_PLOT = pictures.plot
 
 
 def blank(*inputs: Any) -> None:
@@ -54,7 +54,7 @@ def blank(*inputs: Any) -> None:
 def quick_figures() -> Iterator[None]:
     """Most tests do not look at the figures; drawing them would be most of their time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures, "FIGURES", dict.fromkeys(pictures.FIGURES, blank))
+        patch.setattr(pictures, "plot", blank)
         yield
 
 
@@ -103,9 +103,16 @@ def make_root(root: Path, study: FakeStudy) -> Path:
     slides = {
         "study": study.header,
         "slides": slides_yaml(),
-        "ablations": list(study.ablations),
+        "comparison": spec,
+        "ablations": {
+            name: read_json(root / "specs" / "ablations" / f"{name}.json")
+            for name in study.ablations
+        },
     }
-    (root / "specs" / "slides.json").write_text(json.dumps(slides), encoding="utf-8")
+    (root / "specs" / "slides").mkdir()
+    for language in ("en", "zh"):
+        path = root / "specs" / "slides" / f"{language}.json"
+        path.write_text(json.dumps(slides), encoding="utf-8")
     return root
 
 
@@ -149,7 +156,7 @@ def change_rows(path: Path, change: Callable[[dict[str, str]], None]) -> None:
 
 
 def spec_of(root: Path) -> dict[str, Any]:
-    content: dict[str, Any] = read_json(root / "specs" / "slides.json")
+    content: dict[str, Any] = read_json(root / "specs" / "slides" / "en.json")
     return content
 
 
@@ -485,7 +492,7 @@ def test_the_headline_follows_test_and_interval(
     study: Path, significant: bool, low: str, high: str, outcome: str
 ) -> None:
     set_pairs(study, significant, low, high)
-    finding = findings.headline(load_results(spec_of(study), study))
+    finding = findings.headline(load_results(spec_of(study), study, "en"))
     assert finding.key == f"overall.headline.{outcome}"
 
 
@@ -497,13 +504,13 @@ def test_best_means_separable_from_all_others(study: Path) -> None:
             row.update(significant="False", ci_low="-3.0", ci_high="9.0")
 
     change_rows(study / "comparison/pairwise.csv", third_is_uncertain)
-    finding = findings.headline(load_results(spec_of(study), study))
+    finding = findings.headline(load_results(spec_of(study), study, "en"))
     assert finding.key == "overall.headline.tied"
     assert "ghost_resnet_20" in plain(words_of("en").tell(finding))
 
 
 def test_one_seed_says_that_nothing_can_be_said(demo: Path) -> None:
-    results = load_results(spec_of(demo), demo)
+    results = load_results(spec_of(demo), demo, "en")
     finding = findings.headline(results)
     assert finding.key == "overall.headline.one_seed"
     assert plain(words_of("en").tell(finding)) == (
@@ -518,13 +525,13 @@ def test_variants_of_one_network_are_not_compared(study: Path) -> None:
         row["same_network_as"] = "" if row["variant"] == "eca_resnet_20" else "eca_resnet_20"
 
     change_rows(study / "comparison/models.csv", same)
-    results = load_results(spec_of(study), study)
+    results = load_results(spec_of(study), study, "en")
     assert findings.headline(results).key == "overall.headline.identical"
     assert [row["variant"] for row in findings.networks(results)] == ["eca_resnet_20"]
 
 
 def test_a_difference_reads_the_same_in_both_directions(study: Path) -> None:
-    results = load_results(spec_of(study), study)
+    results = load_results(spec_of(study), study, "en")
     a, b, *_ = findings.networks(results)
     there, back = findings.difference(results, a, b), findings.difference(results, b, a)
     assert there is not None
@@ -555,7 +562,7 @@ def test_an_ablation_claims_no_more_than_it_shows(
             )
 
     change_rows(study / "ablation/eca.csv", set_arm)
-    words, table = words_of(language), load_results(spec_of(study), study).ablations["eca"]
+    words, table = words_of(language), load_results(spec_of(study), study, "en").ablations["eca"]
     finding = findings.verdict(table, words)
     assert finding.key == f"ablations.verdict.{outcome}"
     sentence = plain(words.tell(finding))
@@ -571,7 +578,7 @@ def test_an_arm_that_is_the_baseline_is_called_identical(study: Path) -> None:
             row.update(same_network_as="none", delta="0", delta_ci_low="", delta_ci_high="")
 
     change_rows(study / "ablation/eca.csv", same)
-    words, table = words_of("en"), load_results(spec_of(study), study).ablations["eca"]
+    words, table = words_of("en"), load_results(spec_of(study), study, "en").ablations["eca"]
     assert findings.verdict(table, words).key == "ablations.verdict.identical"
     (finding,) = findings.same_networks(table, words)
     assert plain(words.tell(finding)) == "“adaptive” and “no module” resolve to the same network."
@@ -579,7 +586,7 @@ def test_an_arm_that_is_the_baseline_is_called_identical(study: Path) -> None:
 
 def test_arms_that_are_one_network_are_named_and_judged_once(paper: Path) -> None:
     words = words_of("en")
-    table = load_results(spec_of(paper), paper).ablations["eca"]
+    table = load_results(spec_of(paper), paper, "en").ablations["eca"]
     outcomes = {row["arm"]: findings.outcome(table, row) for row in table.rows}
     assert outcomes["k=3"] == "same"
     assert outcomes["adaptive"] != "same"
@@ -588,7 +595,7 @@ def test_arms_that_are_one_network_are_named_and_judged_once(paper: Path) -> Non
 
 
 def test_an_arm_whose_twin_is_elsewhere_is_judged(paper: Path) -> None:
-    table = load_results(spec_of(paper), paper).ablations["attention_position"]
+    table = load_results(spec_of(paper), paper, "en").ablations["attention_position"]
     row = table.row("before addition")
     assert row is not None
     assert row["same_network_as"]
@@ -596,12 +603,12 @@ def test_an_arm_whose_twin_is_elsewhere_is_judged(paper: Path) -> None:
 
 
 def test_losing_parameters_is_told_with_its_price(paper: Path) -> None:
-    table = load_results(spec_of(paper), paper).ablations["ghost"]
+    table = load_results(spec_of(paper), paper, "en").ablations["ghost"]
     finding = findings.saving(table, words_of("en"))
     assert finding is not None
     assert "71.1" in plain(words_of("en").tell(finding))
     assert (
-        findings.saving(load_results(spec_of(paper), paper).ablations["eca"], words_of("en"))
+        findings.saving(load_results(spec_of(paper), paper, "en").ablations["eca"], words_of("en"))
         is None
     )
 
@@ -645,7 +652,7 @@ def test_synthetic_data_is_called_so(demo: Path, paper: Path, tmp_path: Path) ->
 def test_a_study_without_ablations_or_claims_still_has_ten_slides(
     study: Path, tmp_path: Path
 ) -> None:
-    spec = {**spec_of(study), "ablations": []}
+    spec = {**spec_of(study), "ablations": {}}
     claims = study / "claims/claims.csv"
     claims.write_text(claims.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
     build_deck(spec, study, "en", tmp_path)
@@ -809,7 +816,10 @@ def test_a_paper_is_listed_once_with_all_its_families(study: Path, tmp_path: Pat
             entry["paper"] = next(papers)
         return spec
 
-    change_json(study / "specs/comparison.json", cite)
+    def cite_in_slides(spec: dict[str, Any]) -> dict[str, Any]:
+        return {**spec, "comparison": cite(spec["comparison"])}
+
+    change_json(study / "specs/slides/en.json", cite_in_slides)
     build_deck(spec_of(study), study, "en", tmp_path)
     slide = list(Presentation(tmp_path / "deck.en.pptx").slides)[-1]
     (table,) = [shape.table for shape in slide.shapes if shape.has_table]
@@ -828,17 +838,17 @@ def test_figures_are_drawn_for_their_place(
     demo: Path, tmp_path: Path, language: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the size at which they are shown, so that their type is as large as it was drawn."""
-    monkeypatch.setattr(pictures, "FIGURES", REAL_FIGURES)
+    monkeypatch.setattr(pictures, "plot", REAL_PLOT)
     build_deck(spec_of(demo), demo, language, tmp_path)
     drawn = {path.name for path in (tmp_path / "assets").glob("*.png")}
-    assert drawn == {f"{name}.{language}.png" for name in REAL_FIGURES}
+    assert drawn == {f"{name}.{language}.png" for name in pictures.PICTURES}
     shown = [
         shape
         for slide in Presentation(tmp_path / f"deck.{language}.pptx").slides
         for shape in slide.shapes
         if hasattr(shape, "image")
     ]
-    assert len(shown) == len(REAL_FIGURES)
+    assert len(shown) == len(pictures.PICTURES)
     for picture in shown:
         scale = picture.width.inches / (picture.image.size[0] / DPI)
         assert scale * SMALL >= 10.99, picture.name
@@ -848,7 +858,7 @@ def test_figures_are_drawn_for_their_place(
 def test_a_figure_whose_table_is_missing_stops_the_deck(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "FIGURES", REAL_FIGURES)
+    monkeypatch.setattr(pictures, "plot", REAL_PLOT)
     (study / "comparison/runs.csv").unlink()
     with pytest.raises(UserError, match=r"comparison/runs\.csv"):
         build_deck(spec_of(study), study, "en", tmp_path)
@@ -866,7 +876,7 @@ def test_figures_are_in_the_language_of_the_deck_where_there_is_a_font(
         sheets.append(inputs[-1])
         blank(*inputs)
 
-    monkeypatch.setattr(pictures, "FIGURES", dict.fromkeys(REAL_FIGURES, collect))
+    monkeypatch.setattr(pictures, "plot", collect)
     monkeypatch.setattr(pictures, "can_write", lambda language: has_font or language == "en")
     build_deck(spec_of(demo), demo, "zh", tmp_path)
     assert {sheet.language for sheet in sheets} == {drawn_in}
@@ -1024,7 +1034,7 @@ def test_the_deck_is_dated_by_its_last_run(paper: Path, tmp_path: Path) -> None:
 
 def test_runs_that_the_study_does_not_use_are_ignored(study: Path, tmp_path: Path) -> None:
     shutil.copytree(study / "runs/resnet_20/seed0", study / "runs/resnet_20/seed9")
-    results = load_results(spec_of(study), study)
+    results = load_results(spec_of(study), study, "en")
     assert results.run_count().content == 3
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from bakeoff.study.closure import closure, source_digest
 
 from bakeoff.errors import UserError
+from bakeoff.jobs.code import code_digests, source_digest
 from bakeoff.study.layers import Layer, load_yaml, merge, origin
 from bakeoff.study.networks import Network
 from bakeoff.study.specs import (
@@ -222,13 +222,11 @@ def test_a_change_reaches_only_the_specs_it_concerns() -> None:
 
 def test_specs_are_written_only_when_they_change(tmp_path: Path) -> None:
     before = {"a": {"x": 1}, "b/c": {"x": 2}}
-    write_specs(tmp_path, before, rewrite=False)
+    write_specs(tmp_path, before)
     stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
     after = copy.deepcopy(before)
     after["a"]["x"] = 3
-    write_specs(tmp_path, after, rewrite=False)
-    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
-    write_specs(tmp_path, after, rewrite=True)
+    write_specs(tmp_path, after)
     moved = [path.name for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp]
     assert moved == ["a.json"]
 
@@ -236,12 +234,12 @@ def test_specs_are_written_only_when_they_change(tmp_path: Path) -> None:
 def test_run_spec_holds_what_decides_the_run_and_no_more() -> None:
     resolved = study()
     spec = run_spec(resolved, resolved.variants["eca_resnet_20"])
-    assert set(spec) == {"variant", "model", "recipe", "deterministic", "versions", "sources"}
+    assert set(spec) == {"variant", "model", "recipe", "deterministic", "versions"}
     assert "family" not in str(spec)
 
 
-def test_closure_follows_imports() -> None:
-    run = closure("bakeoff.evaluation.run")
+def test_digests_follow_imports() -> None:
+    run = code_digests("bakeoff.evaluation.run")
     assert {"bakeoff.training.loop", "bakeoff.training.batches", "bakeoff.data.prepared"} <= set(
         run
     )
@@ -250,7 +248,7 @@ def test_closure_follows_imports() -> None:
     assert not any(name.startswith("bakeoff.analysis") for name in run)
     # Builders are imported by name: a run executes its own family's module only.
     assert "bakeoff.models.mscan" not in run
-    plot = closure("bakeoff.figures.accuracy_bars")
+    plot = code_digests("bakeoff.figures.accuracy_bars")
     assert "bakeoff.training.loop" not in plot
 
 
@@ -261,7 +259,7 @@ def test_comments_and_docstrings_do_not_count(
         (tmp_path / "module.py").write_text(text)
         return source_digest("bakeoff.module")
 
-    monkeypatch.setattr("bakeoff.study.closure.SOURCE", tmp_path)
+    monkeypatch.setattr("bakeoff.jobs.code.SOURCE", tmp_path)
     plain = digest("def f(x):\n    return x + 1\n")
     assert (
         digest('"""Doc."""\n\n\ndef f(x):\n    """Doc."""\n    # why\n    return (x + 1)\n')

@@ -24,9 +24,9 @@ from torch import nn
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.run import RunPaths, execute
+from bakeoff.support import checkpoint
 from bakeoff.support.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from bakeoff.support.interrupts import INTERRUPTED, InterruptedRunError
-from bakeoff.support import checkpoint
 from bakeoff.training.batches import cut_epoch
 from bakeoff.training.devices import check_disk, check_gpu_memory, check_gpus, supports
 from bakeoff.training.gradients import nothing, summed, take_gradients
