@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bakeoff.jobs.frame import JobSpec
+from bakeoff.launch.command import job_text
 from conftest import REPOSITORY, project_environment
 
 DATA = {
@@ -71,12 +73,16 @@ def train_command(
     """Write the spec to `folder` and return the command that trains it into `folder`/run."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spec.json").write_text(json.dumps(spec))
+    job = JobSpec(
+        rule="train",
+        root=data.parent,
+        spec=folder / "spec.json",
+        writes=(str(folder / "run" / "metrics.json"),),
+    )
     return [
         sys.executable, str(REPOSITORY / "workflow" / "scripts" / "train.py"),
-        "--root", str(data.parent),
-        "--spec", str(folder / "spec.json"),
+        "--job", job_text(job),
         "--seed", str(seed),
-        "--writes", str(folder / "run" / "metrics.json"),
         "--checkpoints", str(folder / "checkpoints"),
         "--log-file", str(folder / "log.txt"),
         *options,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bakeoff.jobs.frame import set_up_logging, told_in_a_sentence
+from bakeoff.launch.environment import settle
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake ends the process with 2."""
     options = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
+    settle(os.environ)
     set_up_logging(None)
     with told_in_a_sentence(options.command):
         options.run(options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -10,6 +11,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+# Why a file cannot be written or read, and what to do, where the fault is not in the program.
+_MEND = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the quota of the disk is used up; free some space",
+    errno.EROFS: "the disk is mounted read-only; choose another folder, or mount it for writing",
+    errno.EACCES: "permission is denied; give yourself the right to write there, or choose another folder",
+    errno.EPERM: "the operation is not permitted; give yourself the right to write there, or choose another folder",
+    errno.ENOTDIR: "a file stands where a folder is expected; move it away",
+    errno.EEXIST: "a file stands where a folder is expected; move it away",
+    errno.EISDIR: "a folder stands where a file is expected; move it away",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EIO: "the disk has an error",
+}
+
+
+def unwritable(error: BaseException) -> str | None:
+    """Return what is wrong with a disk, a folder or its permissions, in one sentence; None for any other error."""
+    while not isinstance(error, OSError):
+        # A library may have wrapped it.
+        if (cause := error.__cause__ or error.__context__) is None:
+            return None
+        error = cause
+    if error.errno not in _MEND:
+        return None
+    where = error.filename2 or error.filename or "a file"
+    return f"{where} cannot be used: {_MEND[error.errno]}."
 
 
 @contextmanager
@@ -33,6 +61,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
+    except OSError as error:
+        # A full disk does not say which file it was.
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

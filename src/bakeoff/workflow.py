@@ -214,7 +214,14 @@ def load_layout(
         for name in seeds
         if study.variants[name].pretrained
     }
-    return Layout(study, networks, runs, seeds, specs, weights)
+    layout = Layout(study, networks, runs, seeds, specs, weights)
+    for file in (*layout.archive(), *map(str, weights.values())):
+        if "{" in file or "}" in file:
+            # Snakemake would read them as a wildcard, in an input too, and knows no way to say otherwise.
+            raise UserError(
+                f"'{file}': the path of an input has no braces; rename it, or link to it."
+            )
+    return layout
 
 
 def hold_root(root: Path) -> None:

@@ -9,10 +9,15 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from bakeoff.errors import UserError
+from bakeoff.files import unwritable
 from bakeoff.jobs.rules import Inputs, JobTable
 from bakeoff.jobs.state import State
+from bakeoff.launch.environment import settle
 from bakeoff.launch.slurm import check_no_job_is_left, prefer_commands, relay_signals
 from bakeoff.workflow import LANGUAGES, hold_root, load_layout, save_specs
+
+# Jobs, and what is asked before them, are processes that this one starts.
+settle(os.environ)
 
 if workflow.remote_exec:
     # This is Snakemake inside a job of Slurm's.
@@ -156,7 +161,13 @@ rule stale:
 
 
 def before_the_first_job():
-    """Look at what only the jobs of this invocation tell, and write the specs that they read."""
+    """Look at what only the jobs of this invocation tell, and write the specs that they read.
+
+    A job that fails leaves what was there before: outputs are `update`, so that they are not removed when it starts, and
+    with `keep_incomplete` they are not removed when it has failed, neither here nor on a cluster's node. Files are whole
+    or absent, and records say which belong together.
+    """
+    workflow.execution_settings.keep_incomplete = True
     try:
         hold_root(Path(ROOT))
         check_no_job_is_left(Path.cwd())
@@ -165,7 +176,11 @@ def before_the_first_job():
             LAYOUT.check_images(state())
         save_specs(LAYOUT)
     except UserError as error:
-        raise WorkflowError(str(error)) from None
+        refuse(error)
+    except OSError as error:
+        if text := unwritable(error):
+            refuse(text)
+        raise
     if workflow.non_local_exec:
         prefer_commands(Path(workflow.basedir).parent / "profiles" / "slurm" / "bin")
     tell_duration()

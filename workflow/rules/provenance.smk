@@ -40,15 +40,16 @@ rule trace:
         "../envs/bakeoff.yaml"
     params:
         words=[
-            str(config.get("file") or f"{ROOT}/slides/deck.en.pptx"),
             *(
                 f"--{key}={config[key]}"
                 for key in ("number", "slide")
                 if config.get(key) is not None
             ),
+            "--",
+            str(config.get("file") or f"{ROOT}/slides/deck.en.pptx"),
         ],
     shell:
-        "python -m bakeoff trace {params.words:q} 2>&1 | tee {log:q}"
+        "python -m bakeoff trace {params.words:q} 2>&1 | tee -- {log:q}"
 
 
 rule archive:
@@ -62,9 +63,10 @@ rule archive:
     conda:
         "../envs/bakeoff.yaml"
     params:
-        root=ROOT,
-        out=f"{ROOT}/archive/{STUDY.name}.tar.gz",
-        weights=["--weights"] if config.get("with_weights") is True else [],
+        words=[
+            f"--root={ROOT}",
+            f"--out={ROOT}/archive/{STUDY.name}.tar.gz",
+            *(["--weights"] if config.get("with_weights") is True else []),
+        ],
     shell:
-        "python -m bakeoff archive --root {params.root:q} --out {params.out:q}"
-        " {params.weights} 2>&1 | tee {log:q}"
+        "python -m bakeoff archive {params.words:q} 2>&1 | tee -- {log:q}"

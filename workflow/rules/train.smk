@@ -1,11 +1,33 @@
+from bakeoff.jobs.frame import JobSpec
+from bakeoff.launch.command import job_text, texts
+
+
+def get_job(name, spec):
+    """Return the function that puts a job of the rule `name` into one word of its command line."""
+
+    def get(wildcards, input, output):
+        job = JobSpec(
+            name,
+            ROOT,
+            f"{ROOT}/specs/{spec}/{wildcards.variant}.json",
+            record=str(output.record),
+            code=LAYOUT.builder_code(wildcards.variant),
+            reads=texts(input),
+            writes=texts(output),
+        )
+        return job_text(job)
+
+    return get
+
+
 def get_weights(wildcards):
     """Return the file of pretrained weights that a run starts from; nothing for a run from scratch."""
-    return [str(path) for path in [LAYOUT.weights.get(wildcards.variant)] if path]
+    return str(LAYOUT.weights.get(wildcards.variant, ""))
 
 
 def get_tensorboard(wildcards):
     folder = f"{ROOT}/tensorboard/{wildcards.variant}/seed{wildcards.seed}"
-    return [folder] if config.get("tensorboard") else []
+    return folder if config.get("tensorboard") else ""
 
 
 rule train:
@@ -42,20 +64,16 @@ rule train:
         turn=1,
     params:
         script=str(SCRIPTS / "train.py"),
-        root=ROOT,
-        spec=f"{ROOT}/specs/runs/{{variant}}.json",
-        code=lambda wildcards: LAYOUT.builder_code(wildcards.variant),
+        job=get_job("train", "runs"),
         checkpoints=f"{ROOT}/checkpoints/{{variant}}/seed{{seed}}",
         weights=get_weights,
         tensorboard=get_tensorboard,
     # Not `script:`, because torchrun starts the file once for each process.
     shell:
-        "exec python {params.script:q} --root {params.root:q}"
-        " --spec {params.spec:q} --code {params.code:q} --reads {input:q} --writes {output:q}"
-        " --record {output.record:q}"
-        " --seed {wildcards.seed} --checkpoints {params.checkpoints:q}"
-        " --weights {params.weights:q} --tensorboard {params.tensorboard:q}"
-        " --gpus {resources.gpu} --threads {threads} --log-file {log:q}"
+        "exec python -P {params.script:q} --job {params.job:q} --seed {wildcards.seed}"
+        " --checkpoints={params.checkpoints:q} --weights={params.weights:q}"
+        " --tensorboard={params.tensorboard:q} --gpus {resources.gpu} --threads {threads}"
+        " --log-file={log:q}"
 
 
 rule profile_model:
@@ -75,11 +93,7 @@ rule profile_model:
         mem_mb=4000,
     params:
         script=str(SCRIPTS / "profile_model.py"),
-        root=ROOT,
-        spec=f"{ROOT}/specs/profiles/{{variant}}.json",
-        code=lambda wildcards: LAYOUT.builder_code(wildcards.variant),
+        job=get_job("profile_model", "profiles"),
     shell:
-        "exec python {params.script:q} --root {params.root:q}"
-        " --spec {params.spec:q} --code {params.code:q} --writes {output:q}"
-        " --record {output.record:q}"
-        " --gpus {resources.gpu} --threads {threads} --log-file {log:q}"
+        "exec python -P {params.script:q} --job {params.job:q} --gpus {resources.gpu}"
+        " --threads {threads} --log-file={log:q}"

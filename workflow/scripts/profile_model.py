@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from bakeoff.jobs.frame import frame
-from bakeoff.launch.command import add_job_options, job_of_options
+from bakeoff.launch.command import add_job_options
 from bakeoff.launch.processes import start
 
 
@@ -14,8 +14,7 @@ def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_job_options(parser)
     options = parser.parse_args(words)
-    about = job_of_options("profile_model", options)
-    with frame(about) as spec:
+    with frame(options.job, options.log_file) as spec:
         gpus = start(__file__, words, options.gpus, 1, options.threads)
 
         import torch
@@ -23,7 +22,7 @@ def main(words: list[str]) -> None:
         from bakeoff.evaluation.profile import profile
 
         torch.set_num_threads(options.threads)
-        profile(spec, Path(about.writes[0]), gpus)
+        profile(spec, Path(options.job.writes[0]), gpus)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from bakeoff.jobs.frame import frame
-from bakeoff.launch.command import add_job_options, job_of_options
+from bakeoff.launch.command import add_job_options, optional_path
 from bakeoff.launch.processes import start
 
 
@@ -15,12 +15,11 @@ def main(words: list[str]) -> None:
     add_job_options(parser)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder")
-    parser.add_argument("--weights", type=Path, nargs="?", help="file of pretrained weights")
-    parser.add_argument("--tensorboard", type=Path, nargs="?", help="folder of event files")
+    parser.add_argument("--weights", type=optional_path, help="file of pretrained weights")
+    parser.add_argument("--tensorboard", type=optional_path, help="folder of event files")
     parser.add_argument("--checkpoint-minutes", type=float, default=10.0)
     options = parser.parse_args(words)
-    about = job_of_options("train", options)
-    with frame(about) as spec:
+    with frame(options.job, options.log_file) as spec:
         gpus = start(__file__, words, options.gpus, options.processes, options.threads)
 
         import torch
@@ -28,15 +27,15 @@ def main(words: list[str]) -> None:
         from bakeoff.evaluation.run import RunPaths, execute
 
         torch.set_num_threads(options.threads)
-        metrics = next(path for path in about.writes if path.endswith("metrics.json"))
+        metrics = next(path for path in options.job.writes if path.endswith("metrics.json"))
         paths = RunPaths(
-            data=options.root / "data",
+            data=options.job.root / "data",
             out=Path(metrics).parent,
             checkpoints=options.checkpoints,
             weights=options.weights,
             tensorboard=options.tensorboard,
         )
-        execute(spec, options.seed, paths, gpus, options.checkpoint_minutes, about.digests())
+        execute(spec, options.seed, paths, gpus, options.checkpoint_minutes, options.job.digests())
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.errors import UserError
-from bakeoff.files import read_json
+from bakeoff.files import read_json, unwritable
 from bakeoff.jobs.code import code_digests, script_of
 from bakeoff.jobs.records import job_name, make_record, now, save_record, spec_path
+from bakeoff.launch.environment import settle
 from bakeoff.support.interrupts import INTERRUPTED, InterruptedRunError
 
 MISTAKE = 2
@@ -34,7 +35,6 @@ class JobSpec:
     root: Path
     """Of the study."""
     spec: Path
-    log: Path | None = None
     record: str | None = None
     """The file of its record; None for a job that is not tracked."""
     code: Sequence[str] = ()
@@ -66,26 +66,27 @@ def job(snakemake: Any, *, online: bool = False) -> Iterator[Any]:
         spec=root / "specs" / f"{params.spec}.json"
         if record is None
         else spec_path(root, job_name(root, record)),
-        log=Path(snakemake.log[0]) if snakemake.log else None,
         record=record,
         code=listed(params.get("code", ())),
         reads=list(snakemake.input),
         writes=list(snakemake.output),
     )
-    with frame(about, online=online) as content:
+    log_file = Path(snakemake.log[0]) if snakemake.log else None
+    with frame(about, log_file, online=online) as content:
         yield content
 
 
 @contextmanager
-def frame(about: JobSpec, *, online: bool = False) -> Iterator[Any]:
+def frame(about: JobSpec, log_file: Path | None, *, online: bool = False) -> Iterator[Any]:
     """Run the body as the job `about`; see `job`."""
     started = now()
-    set_up_logging(about.log)
+    settle(os.environ)
     if not online:
         # huggingface_hub reads this at import.
         os.environ["HF_HUB_OFFLINE"] = "1"
     try:
         with told_in_a_sentence(about.rule):
+            set_up_logging(log_file)
             spec = read_json(about.spec)
             # Before the body, which may take hours: what is edited meanwhile was not executed.
             code = about.digests() if about.record else {}
@@ -112,7 +113,10 @@ def told_in_a_sentence(name: str) -> Iterator[None]:
         sys.exit(INTERRUPTED)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception:
+    except Exception as error:
+        if text := unwritable(error):
+            log.error("%s", text)
+            sys.exit(MISTAKE)
         log.exception("%s failed", name)
         sys.exit(1)
 

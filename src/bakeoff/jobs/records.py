@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bakeoff.files import file_digest, read_json, sha256_text, write_json
+from pydantic import TypeAdapter
+
+from bakeoff.files import file_digest, sha256_text, write_json
 
 # Files up to this size are compared by content at each parse; larger ones by size, because a study of thousands of
 # runs has gigabytes of them. `snakemake archive` and its verification compare all of them by content.
@@ -44,6 +46,9 @@ class Record:
     """UTC, ISO 8601."""
     adopted: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     """Changes that the user declared harmless, each with its time and what it was."""
+
+
+_RECORD = TypeAdapter(Record)
 
 
 def now() -> str:
@@ -122,18 +127,8 @@ def save_record(root: Path, job: str, record: Record) -> None:
 def load_record(root: Path, job: str) -> Record | None:
     """Return the record of a job, or None if there is none that can be read."""
     try:
-        content = read_json(record_path(root, job))
-        return Record(
-            spec=_mapping(content["spec"]),
-            code=_mapping(content["code"]),
-            reads=_states(content["reads"]),
-            outside=_states(content["outside"]),
-            writes=_states(content["writes"]),
-            started=str(content["started"]),
-            ended=str(content["ended"]),
-            adopted=tuple(_mapping(entry) for entry in content["adopted"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        return _RECORD.validate_json(record_path(root, job).read_bytes(), strict=True)
+    except (OSError, ValueError):
         # A record that is absent, damaged or of another shape proves nothing; the job runs again.
         return None
 
@@ -162,22 +157,6 @@ def is_same(path: Path, then: FileState, *, thorough: bool = False) -> bool:
     if status.st_mtime_ns == then.mtime_ns and status.st_size > SMALL:
         return True
     return file_digest(path) == then.digest
-
-
-def _mapping(content: Any) -> Mapping[str, Any]:
-    if not isinstance(content, dict):
-        raise TypeError(f"expected a mapping, found {type(content).__name__}")
-    return content
-
-
-def _states(content: Any) -> dict[str, FileState]:
-    states = {}
-    for path, state in _mapping(content).items():
-        digest, size, mtime_ns = state["digest"], state["size"], state["mtime_ns"]
-        if not (isinstance(digest, str) and isinstance(size, int) and isinstance(mtime_ns, int)):
-            raise TypeError(f"{path} has no digest, size and time")
-        states[path] = FileState(digest, size, mtime_ns)
-    return states
 
 
 def _folder_digest(folder: Path) -> str:

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 from bakeoff.jobs.frame import JobSpec
 
 
 def add_job_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `job_of_options` needs, and the devices and processes of the job."""
-    parser.add_argument("--root", type=Path, required=True, help="folder of the study's results")
-    parser.add_argument("--spec", type=Path, required=True, help="what is to be made (JSON)")
-    parser.add_argument("--reads", nargs="*", default=[], help="files that the job reads")
-    parser.add_argument("--writes", nargs="+", required=True, help="files that it writes")
-    parser.add_argument("--record", help="the one of them that tells how the others were made")
-    parser.add_argument("--code", nargs="*", default=[], help="modules and files imported by name")
+    """Add the job itself, and its devices and processes."""
+    parser.add_argument("--job", type=read_job, required=True, help="what `job_text` returns")
     parser.add_argument("--log-file", type=Path, help="file for the log, besides the terminal")
     parser.add_argument("--gpus", type=int, default=0, help="0: compute on the CPU")
     parser.add_argument("--processes", type=int, help="default: one for each GPU")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each process")
 
 
-def job_of_options(rule: str, options: argparse.Namespace) -> JobSpec:
-    """Return the job of a rule that the options describe."""
-    return JobSpec(
-        rule=rule,
-        root=options.root,
-        spec=options.spec,
-        log=options.log_file,
-        record=options.record,
-        code=options.code,
-        reads=options.reads,
-        writes=options.writes,
-    )
+def job_text(job: JobSpec) -> str:
+    """Return a job as one word of a command line."""
+    return json.dumps(asdict(job), default=str, ensure_ascii=False)
+
+
+def read_job(text: str) -> JobSpec:
+    """Return the job of a command line."""
+    content = json.loads(text)
+    paths = {key: Path(content[key]) for key in ("root", "spec")}
+    return JobSpec(**{**content, **paths})
+
+
+def optional_path(text: str) -> Path | None:
+    """Return the path that an option gives; none for an empty one."""
+    return Path(text) if text else None
+
+
+def texts(paths: Iterable[object]) -> tuple[str, ...]:
+    """Return files of Snakemake's as plain texts."""
+    return tuple(map(str, paths))

@@ -10,10 +10,10 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from bakeoff.errors import UserError
+from bakeoff.launch.environment import LAUNCHER, LIBRARY_THREADS
 from bakeoff.launch.lease import join, lock_folder, take, visible_gpus
 from bakeoff.support.interrupts import die_with_parent
 
-LIBRARY_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # Tells the processes of a run who leased their GPUs, and where the locks are.
 LEASE = "BAKEOFF_LEASE"
 
@@ -93,4 +93,5 @@ def _become_launcher(script: str, words: Sequence[str], count: int) -> None:
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     # torchrun, not `accelerate launch`: the latter starts one process only without a GPU, and says nothing.
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    os.environ[LAUNCHER] = str(os.getpid())
     os.execv(sys.executable, [sys.executable, *launcher, script, *words])

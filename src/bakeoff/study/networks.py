@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -70,7 +71,9 @@ def describe_networks(
             raise UserError("\n".join(lines))
         for name, text in described.items():
             known[keys[name]] = asdict(Network(text["fingerprint"], text["params"], text["macs"]))
-        write_json(cache, known)
+        # It only saves time, and a dry run may look at a folder that is read-only.
+        with suppress(OSError):
+            write_json(cache, known)
     return {name: Network(**known[key]) for name, key in keys.items()}
 
 
