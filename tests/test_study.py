@@ -215,9 +215,9 @@ def test_a_change_reaches_only_the_specs_it_concerns() -> None:
     assert changed({"data": {"urls": ["https://example.org/cifar.tar.gz"]}}) == {"download"}
     assert changed({"data": {"limit": {"train": 1000}}}) == {"data"}
     seeds = changed({"seeds": {"comparison": [0, 1, 2, 3]}})
-    assert seeds == {"comparison", "slides"}
+    assert seeds == {"comparison", "slides/en", "slides/zh"}
     name = changed({"variant_overrides": {"resnet_20": {"family": "Residual"}}})
-    assert name == {"comparison"}
+    assert name == {"comparison", "slides/en", "slides/zh"}
 
 
 def test_specs_are_written_only_when_they_change(tmp_path: Path) -> None:

@@ -273,10 +273,10 @@ def check_slides(mapping: Any, source: str, languages: Sequence[str] = LANGUAGES
         for language in mapping
         if language not in LANGUAGES
     ]
-    for language in languages:
+    for language in LANGUAGES:
         if isinstance(mapping.get(language), Mapping):
             mistakes += _check_language(mapping[language], f"{source}: {language}")
-        else:
+        elif language in languages:
             mistakes.append(f"{source}: {language}: the block of this language is missing.")
     return mistakes
 
