@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_drop_path_grows_linearly_in_every_variant(name: str) -> None:
     with torch.device("meta"):
         rates = list(dict.fromkeys(drop_path_rates(variant(name, drop_path_rate=0.3))))
     rates = [0.0, *(rate for rate in rates if rate)]
-    steps = [after - before for before, after in zip(rates, rates[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(rates)]
     assert rates[-1] == pytest.approx(0.3)
     assert len(rates) > 5
     assert steps == pytest.approx([0.3 / len(steps)] * len(steps), rel=1e-4)
@@ -142,7 +143,7 @@ def test_sizes_that_a_network_cannot_take_are_refused_when_it_is_built(
 def test_a_transformer_of_timm_sees_the_whole_image() -> None:
     net: dict[str, Any] = {"builder": "timm", "input_policy": "resize40"}
     net["args"] = {"name": "vit_tiny_patch16_224"}
-    with torch.device("meta"), pytest.raises(UserError, match="last 8 rows .* such as 32 and 48"):
+    with torch.device("meta"), pytest.raises(UserError, match=r"last 8 rows .* such as 32 and 48"):
         build_architecture(net, 10, 32)
     net["args"] |= {"dynamic_img_pad": True, "dynamic_img_size": True}
     with torch.device("meta"):
