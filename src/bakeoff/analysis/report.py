@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.files import read_json, write_text
+from bakeoff.markup import markdown
 
 FIGURE_CAPTIONS: Mapping[str, str] = {
     "accuracy_bars": "Top-1 accuracy on the test split; dots are seeds, bars 95 % intervals (from two seeds on).",
@@ -34,7 +35,7 @@ def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list
     figures = list(spec["figures"])
     ablation_figures = [name for name in figures if name == "ablation_deltas"]
     parts = [
-        f"# Study {study['name']}",
+        f"# Study {markdown(study['name'])}",
         _about(study, meta),
         "## Comparison",
         *(_figure(name) for name in figures if name not in ablation_figures),
@@ -44,7 +45,7 @@ def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list
     if spec["ablations"]:
         parts += ["## Ablations", *(_figure(name) for name in ablation_figures)]
     for name, title in spec["ablations"].items():
-        parts += [f"### {title['en']}", _table(root / "ablation" / f"{name}.md")]
+        parts += [f"### {markdown(title['en'])}", _table(root / "ablation" / f"{name}.md")]
     return [*parts, "## Claims", _table(root / "claims" / "claims.md")]
 
 

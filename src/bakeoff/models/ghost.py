@@ -125,6 +125,7 @@ def ghost_resnet(
     )
     for module in network.modules():
         if isinstance(module, GhostModule):
-            for part in (module.primary, module.cheap):
-                nn.init.kaiming_normal_(part.conv.weight, mode="fan_out", nonlinearity="relu")
+            for part in module.modules():
+                if isinstance(part, nn.Conv2d):
+                    nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
     return network

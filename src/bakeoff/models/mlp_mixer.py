@@ -64,6 +64,7 @@ def mlp_mixer(
     for module in (*model.stem.modules(), *model.blocks.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d):
             lecun_normal_(module.weight)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     network: nn.Module = model
     return network
