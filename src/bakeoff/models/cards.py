@@ -227,7 +227,7 @@ def _against_paper(card: Card) -> str:
 
 def _arguments(entry: Entry) -> str:
     args = entry.get("args") or {}
-    return ", ".join(f"`{key}: {value}`" for key, value in args.items()) or "no arguments"
+    return ", ".join(f"`{key}: {value}`" for key, value in sorted(args.items())) or "no arguments"
 
 
 def _code(entry: Entry) -> str:
