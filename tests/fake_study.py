@@ -308,6 +308,7 @@ def write_study(root: Path, study: FakeStudy) -> Path:
                     {
                         "arm": arm,
                         "variant": variant,
+                        "display": everyone[variant].display or variant,
                         "run": everyone[variant].runs_of,
                         "seeds": list(everyone[variant].seeds),
                     }

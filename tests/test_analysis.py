@@ -710,7 +710,7 @@ def test_a_table_is_written_for_programs_and_for_people(tmp_path: Path) -> None:
     assert markdown.endswith("A caption with 95 %.\n")
     latex = (tmp_path / "t.tex").read_text(encoding="utf-8")
     assert r"a\_b \& 5 \% & -- & 0.250 & no \\" in latex
-    assert r"None & $-$1.23 [$-$2.00, 0.00] & < 0.001 & yes \\" in latex
+    assert r"None & $-$1.23 [$-$2.00, 0.00] & $<$ 0.001 & yes \\" in latex
     assert r"\caption{A caption with 95 \%.}" in latex
     assert latex.index(r"\toprule") < latex.index(r"\midrule") < latex.index(r"\bottomrule")
 

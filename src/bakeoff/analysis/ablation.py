@@ -14,14 +14,24 @@ from bakeoff.analysis.tables import Column, write_table
 from bakeoff.errors import UserError, did_you_mean
 
 ABLATION = (
-    *("arm", "variant", "baseline", "seeds", "epochs", "top1_mean", "top1_sd", "top1_ci_low"),
+    *(
+        "arm",
+        "variant",
+        "display",
+        "baseline",
+        "seeds",
+        "epochs",
+        "top1_mean",
+        "top1_sd",
+        "top1_ci_low",
+    ),
     *("top1_ci_high", "delta", "delta_ci_low", "delta_ci_high", "delta_df", "delta_seeds"),
     *("p_value", "p_holm", "significant", "params_m", "params_change_pct", "macs_m"),
     *("macs_change_pct", "run", "same_network_as", "title"),
 )
 COLUMNS = (
     Column("arm", "Arm"),
-    Column("variant", "Variant"),
+    Column("display", "Variant"),
     Column("seeds", "Seeds", ",.0f"),
     Column("top1_mean", "Top-1 (%)", ",.2f", ("top1_ci_low", "top1_ci_high")),
     Column("delta", "Change (points)", "+,.2f", ("delta_ci_low", "delta_ci_high")),
@@ -30,7 +40,7 @@ COLUMNS = (
     Column("significant", "Significant"),
     Column("params_m", "Params (M)", ",.4f"),
     Column("params_change_pct", "Params change (%)", "+,.2f"),
-    Column("same_network_as", "Same network as"),
+    Column("same_network_as", "Same network as", variant=True),
 )
 
 
@@ -48,7 +58,10 @@ def ablate(spec: Mapping[str, Any], runs_dir: str | Path, out: str | Path) -> No
         "Significant: Holm-adjusted p below 0.05 over the arms, and at least two seeds on both "
         "sides. An arm that is the same network as the baseline is not tested."
     )
-    write_table(table, COLUMNS, out, caption)
+    # A row is the same network as another arm, or as a variant that is none.
+    named = table[~table["variant"].isin(table["arm"])]
+    display = dict(zip(named["variant"], named["display"], strict=True))
+    write_table(table, COLUMNS, out, caption, display)
 
 
 def ablation_table(spec: Mapping[str, Any], runs_dir: str | Path) -> pd.DataFrame:
@@ -74,6 +87,7 @@ def ablation_table(spec: Mapping[str, Any], runs_dir: str | Path) -> pd.DataFram
         row = {
             "arm": name,
             "variant": arm["variant"],
+            "display": arm.get("display", arm["variant"]),
             "baseline": spec["baseline"],
             "seeds": top1.seeds,
             "epochs": int(network.scores["epochs"].min()),

@@ -25,7 +25,7 @@ MODEL_COLUMNS = (
     Column("rank", "Rank", ",.0f"),
     Column("rank_low", "Rank from", ",.0f"),
     Column("rank_high", "to", ",.0f"),
-    Column("variant", "Variant"),
+    Column("variant", "Variant", variant=True),
     Column("family", "Family"),
     Column("seeds", "Seeds", ",.0f"),
     Column("top1_mean", "Top-1 (%)", ",.2f", ("top1_ci_low", "top1_ci_high")),
@@ -37,13 +37,13 @@ MODEL_COLUMNS = (
     Column("train_hours", "Training (h)", ",.3f"),
     Column("latency_ms", "Latency (ms)", ",.2f"),
     Column("param_efficiency", "Top-1 per M params", ",.1f"),
-    Column("same_network_as", "Same network as"),
+    Column("same_network_as", "Same network as", variant=True),
 )
 FAMILY_COLUMNS = (
     Column("family", "Family"),
     Column("variants", "Variants", ",.0f"),
     Column("top1_mean", "Mean top-1 (%)", ",.2f"),
-    Column("best_variant", "Best variant"),
+    Column("best_variant", "Best variant", variant=True),
     Column("top1_best", "Its top-1 (%)", ",.2f"),
     Column("top5_mean", "Top-5 (%)", ",.2f"),
     Column("params_m", "Params (M)", ",.3f"),
@@ -53,8 +53,8 @@ FAMILY_COLUMNS = (
     Column("param_efficiency", "Top-1 per M params", ",.1f"),
 )
 PAIR_COLUMNS = (
-    Column("variant_a", "A"),
-    Column("variant_b", "B"),
+    Column("variant_a", "A", variant=True),
+    Column("variant_b", "B", variant=True),
     Column("delta", "A − B (points)", "+,.2f", ("ci_low", "ci_high")),
     Column("p_value", "p", ",.3f"),
     Column("p_holm", "p (Holm)", ",.3f"),
@@ -62,7 +62,7 @@ PAIR_COLUMNS = (
     Column("same_network", "Same network"),
 )
 RUN_COLUMNS = (
-    Column("variant", "Variant"),
+    Column("variant", "Variant", variant=True),
     Column("seed", "Seed", ",.0f"),
     Column("top1", "Top-1 (%)", ",.2f"),
     Column("top5", "Top-5 (%)", ",.2f"),
@@ -122,10 +122,15 @@ def compare(
     networks = load_networks(entries, runs_dir, superclass_of)
     models = model_table(entries, networks, Path(profiles_dir))
     out = Path(out_dir)
-    write_table(run_table(networks), RUN_COLUMNS, out / "runs.csv", RUNS_CAPTION)
-    write_table(pairwise_table(models, networks), PAIR_COLUMNS, out / "pairwise.csv", PAIRS_CAPTION)
-    write_table(family_table(models), FAMILY_COLUMNS, out / "families.csv", FAMILIES_CAPTION)
-    write_table(models, MODEL_COLUMNS, out / "models.csv", MODELS_CAPTION)
+    tables = {
+        "runs": (run_table(networks), RUN_COLUMNS, RUNS_CAPTION),
+        "pairwise": (pairwise_table(models, networks), PAIR_COLUMNS, PAIRS_CAPTION),
+        "families": (family_table(models), FAMILY_COLUMNS, FAMILIES_CAPTION),
+        "models": (models, MODEL_COLUMNS, MODELS_CAPTION),
+    }
+    display = dict(zip(models["variant"], models["display"], strict=True))
+    for name, (table, columns, caption) in tables.items():
+        write_table(table, columns, out / f"{name}.csv", caption, display)
 
 
 def model_table(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.files import read_json, write_text
+from bakeoff.markup import markdown
 
 TABLES: Mapping[str, str] = {
     "models": "Variants",
@@ -26,7 +27,7 @@ def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list
     figures: Mapping[str, Mapping[str, str]] = spec["figures"]
     of_ablations = [name for name in figures if figures[name]["category"] == "Ablations"]
     parts = [
-        f"# Study {study['name']}",
+        f"# Study {markdown(study['name'])}",
         _about(study, meta),
         "## Comparison",
         *(_figure(name, figures) for name in figures if name not in of_ablations),
@@ -36,7 +37,7 @@ def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list
     if spec["ablations"]:
         parts += ["## Ablations", *(_figure(name, figures) for name in of_ablations)]
     for name, title in spec["ablations"].items():
-        parts += [f"### {title['en']}", _table(root / "ablation" / f"{name}.md")]
+        parts += [f"### {markdown(title['en'])}", _table(root / "ablation" / f"{name}.md")]
     return [*parts, "## Claims", _table(root / "claims" / "claims.md")]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,22 +11,11 @@ import pandas as pd
 
 from bakeoff.errors import UserError, did_you_mean
 from bakeoff.files import write_text
+from bakeoff.markup import latex, markdown
 
 CSV_DIGITS = "%.8g"  # beyond what float32 metrics carry, short of printing binary noise
 P_VALUES = ("p_value", "p_holm")
 SMALLEST_P = 0.001  # smaller ones are printed as "< 0.001"
-LATEX_SPECIAL = str.maketrans(
-    {
-        **{character: f"\\{character}" for character in "&%$#_{}"},
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "\\": r"\textbackslash{}",
-        "−": "$-$",
-        "±": r"$\pm$",
-        "≥": r"$\ge$",
-        "≤": r"$\le$",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -35,25 +24,33 @@ class Column:
 
     `name` is the CSV column that is shown, `title` its heading, `spec` the format of its numbers
     (as in Python's format strings; None for what is not a number). `interval` names the CSV columns
-    of the two bounds, printed after the number as in "71.3 [70.8, 71.9]".
+    of the two bounds, printed after the number as in "71.3 [70.8, 71.9]". `variant` marks a column of
+    variants, which people know by their display names.
     """
 
     name: str
     title: str
     spec: str | None = None
     interval: tuple[str, str] | None = None
+    variant: bool = False
 
 
 def write_table(
-    frame: pd.DataFrame, columns: Sequence[Column], path: str | Path, caption: str
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    path: str | Path,
+    caption: str,
+    display: Mapping[str, str] | None = None,
 ) -> None:
     """Write `frame` to `path` (.csv) with all its columns, and `columns` of it to .md and .tex.
 
     `caption` says what the rows are and what the intervals mean; Markdown prints it below the
-    table. Missing values are empty cells in CSV and dashes elsewhere. Each file is replaced whole.
+    table. `display` maps variants to the names that Markdown and LaTeX show. Missing values are empty
+    cells in CSV and dashes elsewhere. Each file is replaced whole.
     """
     path = Path(path)
-    cells = [[_cell(row, column) for column in columns] for row in frame.to_dict("records")]
+    names = display or {}
+    cells = [[_cell(row, column, names) for column in columns] for row in frame.to_dict("records")]
     titles = [column.title for column in columns]
     numeric = [column.spec is not None for column in columns]
     write_text(path, frame.to_csv(index=False, float_format=CSV_DIGITS, lineterminator="\n"))
@@ -94,14 +91,14 @@ def format_number(value: float, spec: str) -> str:
     return text.replace("-", "−")
 
 
-def _cell(row: dict[Any, Any], column: Column) -> str:
+def _cell(row: dict[Any, Any], column: Column, display: Mapping[str, str]) -> str:
     value = row[column.name]
     if pd.isna(value) or value == "":
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if column.spec is None:
-        return str(value)
+        return display.get(value, str(value)) if column.variant else str(value)
     if column.name in P_VALUES and value < SMALLEST_P:
         return f"< {SMALLEST_P}"
     bounds = [row[name] for name in column.interval or ()]
@@ -113,9 +110,9 @@ def _markdown(
     titles: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool], caption: str
 ) -> str:
     rule = ["--:" if right else ":--" for right in numeric]
-    lines = [[text.replace("|", "\\|") for text in line] for line in (titles, *cells)]
+    lines = [[markdown(text) for text in line] for line in (titles, *cells)]
     lines.insert(1, rule)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption}\n"
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{markdown(caption)}\n"
 
 
 def _latex(
@@ -126,15 +123,16 @@ def _latex(
     label: str,
 ) -> str:
     alignment = "".join("r" if right else "l" for right in numeric)
+    # Braces first: a bracket or star at the start of a row would belong to the end of the row above.
     head, *body = (
-        " & ".join(text.replace("–", "--").translate(LATEX_SPECIAL) for text in line) + r" \\"
+        "{}" * line[0].startswith(("[", "*")) + " & ".join(map(latex, line)) + r" \\"
         for line in (titles, *cells)
     )
     lines = [
         r"% Needs \usepackage{booktabs}.",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{caption.translate(LATEX_SPECIAL)}}}",
+        rf"\caption{{{latex(caption)}}}",
         rf"\label{{tab:{label}}}",
         rf"\begin{{tabular}}{{{alignment}}}",
         r"\toprule",

@@ -1,13 +1,19 @@
-"""The files of an official archive, from a tar file or an unpacked folder, checked before use."""
+"""The files of an official archive, from a tar file or an unpacked folder, checked before use.
+
+The layouts fix how large their files can be, and nothing larger is read: a few megabytes of gzip can
+announce, or unpack to, more than any memory holds.
+"""
 
 from __future__ import annotations
 
+import lzma
 import re
 import tarfile
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from bakeoff.data.config import LAYOUTS, OFFICIAL_MD5, PYTHON, Layout, folder_layout
 from bakeoff.errors import UserError
@@ -19,6 +25,15 @@ OFFICIAL_PICKLE_MD5 = {
     "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
     "meta": "7973b15100ade9c7d40fb424638fde48",
 }
+
+MAX_IMAGES = 250_000
+"""Of a split; five times as many as CIFAR-100 has."""
+MAX_IMAGE_BYTES = 4096
+"""Of 3,072 pixels, two labels and, in the python layout, a file name."""
+MAX_SPLIT_BYTES = MAX_IMAGES * MAX_IMAGE_BYTES
+MAX_NAMES_BYTES = 1 << 16
+"""A label is a byte, so there are 256 names at most."""
+MAX_MEMBERS = 100
 
 
 @dataclass(frozen=True)
@@ -77,18 +92,42 @@ def _open_folder(path: Path) -> Archive:
                     f"{expected}. Unpack the official archive again; pack data of your own as a "
                     ".tar.gz and set data.md5 to its checksum."
                 )
+    for name in layout.files:
+        _refuse_large(name, (path / name).stat().st_size, path)
     return Archive(path, None, layout, {n: (path / n).read_bytes() for n in layout.files})
 
 
 def _read_tar(path: Path) -> dict[str, bytes]:
     """Return the wanted members by their base name, read in one pass over the compressed stream."""
+
+    class Header(tarfile.TarInfo):
+        @classmethod
+        def frombuf(cls, *args: Any, **kwargs: Any) -> Header:
+            # A long name or an extended header is read whole before the loop below sees its member.
+            header = super().frombuf(*args, **kwargs)
+            if not header.isfile() and header.size > MAX_NAMES_BYTES:
+                _refuse("a header", header.size, MAX_NAMES_BYTES, path)
+            return header
+
     wanted = {name for layout in LAYOUTS for name in layout.files}
     members: dict[str, bytes] = {}
+    unpacked = 0
     try:
-        with tarfile.open(path) as tar:
-            for member in tar:
+        with tarfile.open(path, tarinfo=Header) as tar:
+            for count, member in enumerate(tar, start=1):
                 _refuse_unsafe(member, path)
                 name = PurePosixPath(member.name).name
+                unpacked += member.size
+                if count > MAX_MEMBERS:
+                    raise UserError(
+                        f"'{path}' holds more than {MAX_MEMBERS} files, where CIFAR-100's archives "
+                        "hold 5; pack train, test and the names alone."
+                    )
+                if member.isfile() and name in wanted:
+                    _refuse_large(name, member.size, path)
+                # What is passed over has to be unpacked as well.
+                if unpacked > 3 * MAX_SPLIT_BYTES:
+                    _refuse("what is packed", unpacked, 3 * MAX_SPLIT_BYTES, path)
                 if not member.isfile() or name not in wanted:
                     continue
                 if name in members:
@@ -96,11 +135,28 @@ def _read_tar(path: Path) -> dict[str, bytes]:
                 stream = tar.extractfile(member)
                 assert stream is not None, "a regular member has content"
                 members[name] = stream.read()
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+    except (
+        *(tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError),
+        *(ValueError, RecursionError),  # of tarfile itself, for headers that make no sense
+    ) as error:
         raise UserError(
             f"'{path}' cannot be read as a .tar.gz archive ({error}); replace it by a whole copy."
         ) from error
     return members
+
+
+def _refuse_large(name: str, size: int, path: Path) -> None:
+    split = any(name in (layout.train, layout.test) for layout in LAYOUTS)
+    limit = MAX_SPLIT_BYTES if split else MAX_NAMES_BYTES
+    if size > limit:
+        _refuse(name, size, limit, path)
+
+
+def _refuse(what: str, size: int, limit: int, path: Path) -> None:
+    raise UserError(
+        f"'{path}' is refused: {what} in it is {size:,} bytes long, expected at most {limit:,} (a "
+        f"split has at most {MAX_IMAGES:,} images, and there are at most 256 names); use a clean copy."
+    )
 
 
 def _refuse_unsafe(member: tarfile.TarInfo, path: Path) -> None:

@@ -21,6 +21,7 @@ from bakeoff.errors import UserError
 
 PIXELS = math.prod(IMAGE_SHAPE)
 RECORD = 2 + PIXELS  # coarse label, fine label, pixels
+MAX_NAMES = 256
 
 
 def read_cifar(path: Path, accepted_md5: Collection[str]) -> Dataset:
@@ -54,9 +55,10 @@ _Parts = tuple[Split, Split, tuple[str, ...], tuple[str, ...]]
 
 
 def _read_binary(archive: Archive) -> _Parts:
+    # The official files end in an empty line.
     fine_names, coarse_names = (
-        tuple(line.strip() for line in text.splitlines() if line.strip())
-        for text in (archive.members[n].decode("utf-8", "replace") for n in archive.layout.names)
+        _names(archive.members[file].rstrip().splitlines(), f"{file} in '{archive.path}'")
+        for file in archive.layout.names
     )
     return (
         _binary_split(archive, archive.layout.train),
@@ -64,6 +66,32 @@ def _read_binary(archive: Archive) -> _Parts:
         fine_names,
         coarse_names,
     )
+
+
+def _names(found: object, where: str) -> tuple[str, ...]:
+    """Return the names of classes or superclasses, if they are some that tables can tell apart."""
+    if not isinstance(found, list | tuple):
+        raise UserError(
+            f"{where} is altered: expected a list of names, found a {type(found).__name__}."
+        )
+    names: list[str] = []
+    for item in found:
+        text = item.decode("utf-8", "replace") if isinstance(item, bytes) else item
+        name = text.strip() if isinstance(text, str) else ""
+        if not name or not name.isprintable() or "\ufffd" in name:
+            raise UserError(
+                f"{where} has {item!r:.100} as name {len(names)}; expected a printable line of UTF-8."
+            )
+        if name in names:
+            raise UserError(
+                f"{where} has the name '{name:.100}' twice; expected another for each label."
+            )
+        names.append(name)
+    if not 1 <= len(names) <= MAX_NAMES:
+        raise UserError(
+            f"{where} has {len(names)} names; expected 1 to {MAX_NAMES}, as a label is one byte."
+        )
+    return tuple(names)
 
 
 def _binary_split(archive: Archive, file: str) -> Split:
@@ -85,9 +113,9 @@ def _read_python(archive: Archive) -> _Parts:
     meta_file = archive.layout.names[0]
     meta = load_pickle(archive.members[meta_file], f"{meta_file} in '{archive.path}'")
     fine_names, coarse_names = (
-        tuple(
-            item.decode("utf-8") if isinstance(item, bytes) else str(item)
-            for item in _entry(meta, key, meta_file, archive)
+        _names(
+            _entry(meta, key, meta_file, archive),
+            f"'{key}' of {meta_file} in '{archive.path}'",
         )
         for key in ("fine_label_names", "coarse_label_names")
     )
@@ -101,9 +129,13 @@ def _read_python(archive: Archive) -> _Parts:
 
 def _python_split(archive: Archive, file: str) -> Split:
     content = load_pickle(archive.members[file], f"{file} in '{archive.path}'")
-    data = np.asarray(_entry(content, "data", file, archive))
-    fine = np.asarray(_entry(content, "fine_labels", file, archive))
-    coarse = np.asarray(_entry(content, "coarse_labels", file, archive))
+    try:
+        data, fine, coarse = (
+            np.asarray(_entry(content, key, file, archive))
+            for key in ("data", "fine_labels", "coarse_labels")
+        )
+    except ValueError as error:
+        raise UserError(f"{file} in '{archive.path}' is altered: {error}.") from error
     shapes = (data.shape, fine.shape, coarse.shape)
     n = len(data) if data.ndim else 0
     integers = fine.dtype.kind in "iu" and coarse.dtype.kind in "iu"

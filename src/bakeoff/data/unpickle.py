@@ -47,4 +47,4 @@ def load_pickle(content: bytes, name: str) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

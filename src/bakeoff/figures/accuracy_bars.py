@@ -20,7 +20,7 @@ CAPTION = (
 )
 ROW, REST = 0.36, 1.4  # inches
 MODELS = (
-    *("display", "family", "seeds", "top1_mean", "top1_ci_low", "top1_ci_high", "run"),
+    *("variant", "display", "family", "seeds", "top1_mean", "top1_ci_low", "top1_ci_high", "run"),
     "same_network_as",
 )
 
@@ -66,8 +66,9 @@ def _value(row: dict[Any, Any], sheet: Sheet) -> str:
 
 
 def _finish(axes: Axes, table: pd.DataFrame, sheet: Sheet) -> None:
+    shown = dict(zip(table["variant"], table["display"], strict=True))
     pairs = zip(table["display"], table["same_network_as"], strict=True)
-    names = [name if pd.isna(same) else f"{name} (= {same})" for name, same in pairs]
+    names = [n if pd.isna(same) else f"{n} (= {shown.get(same, same)})" for n, same in pairs]
     axes.set_yticks(range(len(table)), names)
     axes.set_ylim(len(table) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

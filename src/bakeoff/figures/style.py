@@ -22,6 +22,7 @@ SMALL = 11
 STYLE: Mapping[str, object] = {
     "font.size": 12,
     "text.color": INK,
+    "text.parse_math": False,  # a name with two dollar signs is a name
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
     "axes.titlesize": 12,

@@ -59,7 +59,7 @@ def plot(
         )
     numbers = range(1, len(names) + 1)
     # Rows are named and numbered, so that columns can do with the number.
-    rows = [f"{str(name).replace('_', ' ')}  {i}" for name, i in zip(names, numbers, strict=True)]
+    rows = [f"{name}  {i}" for name, i in zip(names, numbers, strict=True)]
     with drawing(sheet, HEIGHT) as figure:
         axes = figure.add_subplot()
         image = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 100))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from bakeoff.errors import UserError
 from bakeoff.files import write_text_if_changed
+from bakeoff.markup import markdown
 from bakeoff.models.describe import Description, describe_one
 from bakeoff.models.factory import build_architecture
 from bakeoff.models.policy import PAPER_SIZE, input_policy
@@ -160,7 +161,7 @@ def table_text(cards: Sequence[Card], num_classes: int) -> str:
     rows = [
         (
             f"[`{card.name}`](models/{card.name}.md)",
-            str(card.entry["family"]),
+            markdown(card.entry["family"]),
             _count(card.trained.params),
             _macs(card.trained.macs),
             f"{card.input_size} px",
@@ -190,7 +191,7 @@ def card_text(card: Card, num_classes: int) -> str:
     """Return the Markdown of one card."""
     entry = card.entry
     facts = [
-        ("Family", entry["family"]),
+        ("Family", markdown(entry["family"])),
         ("Paper", entry.get("paper", "none")),
         ("Code", _code(entry)),
         ("Builder", f"`{entry['builder']}` with {_arguments(entry)}"),
@@ -208,7 +209,7 @@ def card_text(card: Card, num_classes: int) -> str:
         ("Pretrained weights", _weights(entry)),
     ]
     lines = [_row(("", "")), _row(("---", "---")), *(_row((k, str(v))) for k, v in facts)]
-    return "\n".join([GENERATED, f"# {entry.get('display', card.name)}", "", *lines, ""])
+    return "\n".join([GENERATED, f"# {markdown(entry.get('display', card.name))}", "", *lines, ""])
 
 
 def _against_paper(card: Card) -> str:
@@ -226,7 +227,7 @@ def _against_paper(card: Card) -> str:
 
 def _arguments(entry: Entry) -> str:
     args = entry.get("args") or {}
-    return ", ".join(f"`{key}: {value}`" for key, value in args.items()) or "no arguments"
+    return ", ".join(f"`{key}: {value}`" for key, value in sorted(args.items())) or "no arguments"
 
 
 def _code(entry: Entry) -> str:
@@ -256,4 +257,5 @@ def _maps(maps: FeatureMaps) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+    escaped = [cell.replace("|", r"\|") for cell in cells]
+    return f"| {' | '.join(escaped)} |"

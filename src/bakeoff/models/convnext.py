@@ -14,6 +14,7 @@ from timm.models.convnext import ConvNeXt
 from torch import nn
 
 from bakeoff.errors import UserError
+from bakeoff.models.policy import check_patches
 from bakeoff.models.registry import register_model
 
 
@@ -34,8 +35,8 @@ def convnext_cifar(
     The stem cuts the image into patches: 1x1 with `native32`, so that the stages work at 32, 16, 8
     and 4 pixels where ConvNeXt-T at 224 works at 56, 28, 14 and 7; 4x4, as published, with
     `resize224`. (Patches of 2x2 are not offered: timm's class then halves the map in the first
-    stage too.) Raises UserError if there are not four stages, or if nothing
-    would be left of the image after the downsampling.
+    stage too.) Raises UserError if there are not four stages, if nothing
+    would be left of the image after the downsampling, or if the patches do not cover it.
     """
     if not len(dims) == len(depths) == 4:
         raise UserError(
@@ -49,6 +50,7 @@ def convnext_cifar(
             f"Builder 'convnext_cifar' with input policy {input_policy!r} divides the image size "
             f"by {total_stride}: image_size {image_size} is too small, give {total_stride} or more."
         )
+    check_patches("Builder 'convnext_cifar'", patch_size, image_size)
     model: nn.Module = ConvNeXt(
         num_classes=num_classes,
         dims=tuple(dims),

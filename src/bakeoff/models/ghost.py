@@ -99,7 +99,11 @@ def ghost_resnet(
     drop_path_rate: float = 0.0,
     drop_rate: float = 0.0,
 ) -> CifarResNet:
-    """Build a CIFAR ResNet whose blocks are made of 3 x 3 Ghost modules of `ratio`."""
+    """Build a CIFAR ResNet whose blocks are made of 3 x 3 Ghost modules of `ratio`.
+
+    Their filters are drawn by He's rule with fan-out, as in the authors' Ghost-ResNet. With fan-in,
+    which a depthwise filter has only one channel of, cheap filters would begin far larger.
+    """
 
     def ghost_conv(in_chs: int, out_chs: int, stride: int, activation: bool) -> nn.Module:
         return GhostModule(
@@ -111,7 +115,7 @@ def ghost_resnet(
             activation=activation,
         )
 
-    return CifarResNet(
+    network = CifarResNet(
         depth,
         num_classes,
         shortcut=shortcut,
@@ -119,3 +123,9 @@ def ghost_resnet(
         drop_path_rate=drop_path_rate,
         drop_rate=drop_rate,
     )
+    for module in network.modules():
+        if isinstance(module, GhostModule):
+            for part in module.modules():
+                if isinstance(part, nn.Conv2d):
+                    nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+    return network

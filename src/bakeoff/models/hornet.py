@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bakeoff.errors import UserError
+from bakeoff.models.policy import check_patches
 from bakeoff.models.registry import register_model
 
 # Factor on the depthwise convolution's output in all published configurations.
@@ -270,7 +271,7 @@ def hornet(
     `global_filter` chooses the GF variant: global filters in the last two stages, learned for the
     map sizes that `image_size` leads to. With `native32` the stem is a 3x3 convolution of stride 1
     instead of the published 4x4 of stride 4, so that 32x32 images end at 4x4. Raises UserError if
-    nothing would be left of the image after the downsampling.
+    nothing would be left of the image after the downsampling, or if the patches do not cover it.
     """
     stem_kernel, stem_stride = (3, 1) if input_policy == "native32" else (4, 4)
     total_stride = stem_stride * 8
@@ -279,6 +280,7 @@ def hornet(
             f"Builder 'hornet' with input policy {input_policy!r} divides the image size by "
             f"{total_stride}: image_size {image_size} is too small, give {total_stride} or more."
         )
+    check_patches("Builder 'hornet'", stem_stride, image_size)
     filter_sizes = (None, None, image_size // (stem_stride * 4), image_size // total_stride)
     return HorNet(
         num_classes=num_classes,

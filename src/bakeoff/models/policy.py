@@ -55,6 +55,18 @@ def input_policy(model_spec: Mapping[str, Any], image_size: int) -> InputPolicy:
     return InputPolicy(name, size, "bicubic", mean=None, std=None)
 
 
+def check_patches(network: str, patch_size: int, image_size: int) -> None:
+    """Raise UserError where patches of `patch_size` pixels leave rows and columns of an image out."""
+    if image_size % patch_size:
+        below = image_size // patch_size * patch_size
+        sizes = f"{below} and {below + patch_size}" if below else str(patch_size)
+        raise UserError(
+            f"{network} cuts the image into patches of {patch_size} pixels, which leave out the last "
+            f"{image_size % patch_size} rows and columns of an image_size of {image_size}; multiples "
+            f"of {patch_size} work, such as {sizes}."
+        )
+
+
 def _resized(name: str) -> int:
     """Return N of the policy `resizeN`."""
     match = _RESIZE.fullmatch(name)

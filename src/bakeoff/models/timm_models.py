@@ -6,15 +6,16 @@ than importing torch, so the networks that do without it do not pay for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import timm
-from timm.models.mlp_mixer import MlpMixer
+import torch
 from torch import nn
 
 from bakeoff.errors import UserError, did_you_mean
+from bakeoff.models.policy import check_patches
 from bakeoff.models.registry import register_model
 from bakeoff.models.timm_config import pretrained_config
 
@@ -33,8 +34,6 @@ class SmallStem:
     """By how much the modules of `unstride`, together, would have divided the resolution."""
     args: Mapping[str, Any] = field(default_factory=dict)
     """Arguments for timm's constructor."""
-    constructor: Callable[..., nn.Module] | None = None
-    """Called in place of the function of the network's name, where that one fixes `args`."""
     new_tensors: tuple[str, ...] = ()
     """Modules whose tensors `args` gives another shape: pretrained weights skip them."""
 
@@ -56,10 +55,6 @@ SMALL_STEMS: Mapping[str, SmallStem] = {
         unstride=("conv_stem", "blocks.1.0.conv_dw", "blocks.1.0.shortcut.0"), undone=4
     ),
     "resnest50d": SmallStem(unstride=("conv1.0", "maxpool"), undone=4),
-    # 8 x 8 tokens. The weights that mix tokens depend on their number: pretrained ones cannot fit.
-    "mixer_b16_224": SmallStem(
-        args={"patch_size": 4, "num_blocks": 12, "embed_dim": 768}, constructor=MlpMixer
-    ),
 }
 
 
@@ -77,7 +72,8 @@ def timm_model(
 
     Under `native32` the network gets its entry of `SMALL_STEMS`; for a network without an entry
     `unstride` names the modules that are to lose their stride (an empty list: none).
-    Raises UserError for a name that timm does not have, or a network that lacks a small stem.
+    Raises UserError for a name that timm does not have, a network that lacks a small stem, or an
+    image size that it cannot take.
     """
     if "pretrained" in timm_args:
         raise UserError("pretrained is no argument of builder 'timm'; set it beside args.")
@@ -91,17 +87,47 @@ def timm_model(
         # Tables of positions have the resolution of their stage, which an undone stride enlarges:
         # the network is made for an image that is larger by as much.
         args.setdefault("img_size", image_size * stem.undone)
-    model: Any
-    if stem.constructor is not None:
-        model = stem.constructor(num_classes=num_classes, **args)
-    else:
-        model = timm.create_model(architecture, num_classes=num_classes, **args)
+    model: Any = timm.create_model(architecture, num_classes=num_classes, **args)
     for module in stem.unstride:
         _remove_stride(model, name, module)
+    if not args.get("dynamic_img_pad"):
+        _check_cover(model, name, image_size)
+    _check_size(model, name, image_size, stem.undone)
     # Read by `bakeoff.models.weights.load_weights`.
     model.untransferable = stem.new_tensors
     network: nn.Module = model
     return network
+
+
+def _check_cover(model: nn.Module, name: str, image_size: int) -> None:
+    first = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
+    if first is not None and first.kernel_size == first.stride:
+        check_patches(f"timm's {name!r}", first.stride[0], image_size)
+
+
+def _check_size(model: Any, name: str, image_size: int, undone: int) -> None:
+    """Raise UserError where timm built a network for an image size that its layers cannot take.
+
+    Maps that halve evenly fit every network. Whether others do is tried with one image, because
+    most networks round and some do not: tables of positions are rounded up where pooling rounds
+    down, and a kernel may be larger than what is left of the image.
+    """
+    stages = getattr(model, "feature_info", None)
+    step = stages[-1]["reduction"] // undone if isinstance(stages, list) and stages else 1
+    if image_size % step == 0:
+        return
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, 3, image_size, image_size))
+    except RuntimeError as error:
+        below = image_size // step * step
+        sizes = f"{below} and {below + step}" if below else f"{step} and {2 * step}"
+        raise UserError(
+            f"timm's {name!r} cannot take images of {image_size} pixels ({error}); multiples of "
+            f"{step} work under this input_policy, such as {sizes}."
+        ) from error
+    finally:
+        model.train()
 
 
 def _small_stem(architecture: str, unstride: Sequence[str] | None) -> SmallStem:

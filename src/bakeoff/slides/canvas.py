@@ -207,17 +207,20 @@ class Page:
         _rule_below(cell, rule)
 
     def _write_runs(self, paragraph: Any, text: Text, size: float, style: Style) -> None:
-        run = paragraph.add_run()
-        run.text = plain(text)
-        font = run.font
-        font.size, font.bold, font.name = Pt(size), style.bold, theme.LATIN
-        font.color.rgb = RGBColor.from_string(style.colour)
-        properties = run._r.get_or_add_rPr()
-        properties.set("lang", self.deck.locale)
-        properties.set("altLang", "en-US")
-        latin = properties.find(qn("a:latin"))
-        east_asian = properties.makeelement(qn("a:ea"), {"typeface": theme.EAST_ASIAN})
-        latin.addnext(east_asian)
+        for number, line in enumerate(plain(text).split("\n")):
+            if number:
+                paragraph.add_line_break()
+            run = paragraph.add_run()
+            run.text = line
+            font = run.font
+            font.size, font.bold, font.name = Pt(size), style.bold, theme.LATIN
+            font.color.rgb = RGBColor.from_string(style.colour)
+            properties = run._r.get_or_add_rPr()
+            properties.set("lang", self.deck.locale)
+            properties.set("altLang", "en-US")
+            latin = properties.find(qn("a:latin"))
+            east_asian = properties.makeelement(qn("a:ea"), {"typeface": theme.EAST_ASIAN})
+            latin.addnext(east_asian)
         self._keep("slide", text)
 
     def _keep(self, where: str, text: Text) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.files import write_json, write_text
+from bakeoff.markup import markdown
 from bakeoff.slides import backup, package, pictures, talk
 from bakeoff.slides.canvas import Deck, new_deck
 from bakeoff.slides.parts import dataset_name, protocol_name
@@ -92,7 +93,8 @@ def _write_numbers(deck: Deck, results: Results, language: str) -> None:
 
 def _write_notes(deck: Deck, language: str) -> None:
     notes = [
-        f"## {page.number}. {page.slide.shapes.title.text_frame.text}\n\n{page.notes}\n"
+        f"## {page.number}. {markdown(page.slide.shapes.title.text_frame.text)}\n\n"
+        + "".join(f"{markdown(line)}\n" for line in page.notes.split("\n"))
         for page in deck.pages
     ]
     write_text(deck.assets / f"notes.{language}.md", "\n".join(notes))

@@ -243,7 +243,7 @@ def _arm_line(table: Table, row: Row, words: Words) -> Line:
         finding = words.say(f"finding.{outcome}")
     cells = (
         (words.named(table.word(row, "arm")),),
-        (table.word(row, "variant"),),
+        (table.word(row, "display"),),
         table.cell(row, "seeds", whole),
         interval(table, row, TOP1, percent, words),
         interval(table, row, ("delta", "delta_ci_low", "delta_ci_high"), signed, words),

@@ -164,6 +164,7 @@ def ablation_spec(study: Study, ablation: Ablation, runs: Mapping[str, str]) -> 
             {
                 "arm": arm.name,
                 "variant": arm.variant,
+                "display": study.variants[arm.variant].card.get("display", arm.variant),
                 "run": runs[arm.variant],
                 "seeds": list(study.seeds["ablations"]),
             }
