@@ -24,7 +24,9 @@ SGD = OptimizerConfig("sgd", 0.9, True, (0.9, 0.999), 5e-4, True)
         replace(SGD, name="adamw"),
         replace(SGD, name="adamw", decay_norm_and_bias=False),
     ],
-    ids=lambda config: f"{config.name} {config.momentum} {config.nesterov} {config.decay_norm_and_bias}",
+    ids=lambda config: (
+        f"{config.name} {config.momentum} {config.nesterov} {config.decay_norm_and_bias}"
+    ),
 )
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_an_overflow_in_the_first_step_leaves_nothing_behind(
