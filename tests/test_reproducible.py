@@ -23,7 +23,7 @@ from bakeoff.training.loop import Trainer
 from bakeoff.training.predict import predict
 from bakeoff.training.reproducible import check_reproducible
 from conftest import REPOSITORY, SCHEMAS
-from odd_networks import odd
+from stateful_networks import odd
 from runs import DATA, spec_with, train
 
 VARIANTS = load_variants(REPOSITORY / "config" / "models.yaml")
@@ -42,7 +42,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def odd_spec(layer: str, **recipe: Any) -> dict[str, Any]:
-    builder = f"{Path(__file__).with_name('odd_networks.py')}:odd"
+    builder = f"{Path(__file__).with_name('stateful_networks.py')}:odd"
     return spec_with(TINY | recipe, {"builder": builder, "args": {"layer": layer}})
 
 
@@ -134,6 +134,16 @@ def test_an_odd_network_has_one_answer_on_one_and_two_processes(data: Path, tmp_
         assert done.returncode == 0, done.stderr
     assert_same(tmp_path / "1", tmp_path / "2")
     assert_saved_weights_predict(spec, data, tmp_path / "2" / "run")
+
+
+def test_the_order_of_a_set_is_the_same_in_each_process(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in ("1", "2"):
+        monkeypatch.setenv("PYTHONHASHSEED", number)
+        done = train(odd_spec("named"), data, tmp_path / number)
+        assert done.returncode == 0, done.stderr
+    assert_same(tmp_path / "1", tmp_path / "2")
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,17 @@ class Draws(nn.Module):
         return F.dropout(x + noise * random.random(), 0.2, training=True)
 
 
+class Named(nn.Module):
+    """Makes its layers in the order of a set of names, which Python decides anew in each process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleDict({name: nn.Linear(16, 16) for name in set("abcdefgh")})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers["a"](x) + self.layers["h"](x)  # type: ignore[no-any-return]
+
+
 def spectral() -> nn.Module:
     """Return a linear layer whose largest singular value is one."""
     return nn.utils.spectral_norm(nn.Linear(16, 16))
@@ -152,6 +163,7 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "draws": Draws,
     "spectral": spectral,
     "all": lambda: nn.Sequential(Instances(), Twice(), Keeps(), Draws(), spectral()),
+    "named": Named,
     "counts": Counts,
     "own generator": OwnGenerator,
     "unregistered": Unregistered,
