@@ -34,7 +34,6 @@ from bakeoff.training.loop import Trainer
 from bakeoff.training.optimization import WeightAverage, learning_rate, parameter_groups
 from bakeoff.training.predict import predict, score
 from bakeoff.training.recipe import Recipe
-from bakeoff.training.statistics import RunningStatistics
 from conftest import REPOSITORY, SCHEMAS, project_environment
 from runs import SPEC, prepare_data, spec_with, train, train_command
 
@@ -103,45 +102,6 @@ def test_processes_share_a_step_without_overlap(world: int) -> None:
     step = cut_epoch(45_000, 1024, 128)[0]
     taken = [part for rank in range(world) for part in step.of_rank(rank, world)]
     assert sorted(taken, key=lambda part: part.number) == list(step.micro_batches)
-
-
-# --- BatchNorm's statistics
-
-
-def test_running_statistics_move_once_a_step_towards_the_mean_of_micro_batches() -> None:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.BatchNorm2d(3, momentum=0.2), nn.BatchNorm2d(3, momentum=0.5))
-    parts = [torch.randn(5, 3, 4, 4) + number for number in range(3)]
-    statistics = RunningStatistics(model)
-    expected = 0.8 * torch.zeros(3) + 0.2 * torch.stack([p.mean((0, 2, 3)) for p in parts]).mean(0)
-    for part in parts:
-        model(part)
-        statistics.after_forward(1 / 3)
-    statistics.after_step()
-    torch.testing.assert_close(statistics.values[:3], expected.double())
-    statistics.publish(statistics.values, 1, lambda values: values)
-    torch.testing.assert_close(model[0].running_mean, expected)
-    assert model[0].num_batches_tracked == 1
-
-
-def test_processes_agree_on_statistics_without_talking_at_each_step() -> None:
-    torch.manual_seed(0)
-    parts = [torch.randn(5, 3) for _ in range(12)]
-    models = [nn.Sequential(nn.BatchNorm1d(3)) for _ in range(3)]
-    alone, one, two = (RunningStatistics(model) for model in models)
-    for step in range(4):
-        mine = parts[3 * step : 3 * step + 3]
-        for number, part in enumerate(mine):
-            models[0](part)
-            alone.after_forward(1 / 3)
-            rank = 1 + number % 2
-            models[rank](part)
-            (one if rank == 1 else two).after_forward(2 / 3)
-        for statistics in (alone, one, two):
-            statistics.after_step()
-    together = (one.values + two.values) / 2
-    torch.testing.assert_close(together, alone.values, rtol=1e-14, atol=1e-14)
-    assert torch.equal(together.float(), alone.values.float())
 
 
 # --- the order of sums

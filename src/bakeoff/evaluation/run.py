@@ -29,7 +29,7 @@ from bakeoff.evaluation.cost import count_macs, count_params
 from bakeoff.files import atomic_path, canonical_json, sha256_text, write_json
 from bakeoff.jobs.code import CHECKOUT
 from bakeoff.jobs.records import now
-from bakeoff.models.factory import build
+from bakeoff.models.factory import build, build_architecture
 from bakeoff.models.policy import InputPolicy, input_policy
 from bakeoff.models.weights_files import Lock, read_lock
 from bakeoff.study.layers import load_yaml
@@ -37,11 +37,14 @@ from bakeoff.support.interrupts import StopRequest
 from bakeoff.support.origin import hardware, provenance
 from bakeoff.support.progress import tensorboard
 from bakeoff.training.augment import AugmentConfig, InputPipeline
+from bakeoff.training.buffers import Buffers
 from bakeoff.training.devices import check_disk, make_accelerator, set_up_arithmetic
 from bakeoff.training.history import write_history
 from bakeoff.training.loop import Task, Trained, Trainer
 from bakeoff.training.predict import predict, score
+from bakeoff.training.random import seed_everything
 from bakeoff.training.recipe import Recipe
+from bakeoff.training.reproducible import check_reproducible
 
 METRICS_SCHEMA = CHECKOUT / "workflow" / "schemas" / "metrics.schema.yaml"
 
@@ -111,7 +114,11 @@ def execute(
     policy = input_policy(spec["model"], meta.image_size)
     weights = read_lock(paths.weights) if paths.weights else None
     setting = Setting(spec, seed, paths, recipe, meta, policy, weights, accelerator)
-    torch.manual_seed(seed)
+    check_reproducible(
+        lambda: build_architecture(spec["model"], len(meta.classes), meta.image_size),
+        policy.input_size,
+    )
+    seed_everything(seed)
     network = build(spec["model"], len(meta.classes), meta.image_size, paths.weights)
     log.info(
         "%s: %s parameters, %d process(es) on %s",
@@ -206,13 +213,17 @@ def _metrics(setting: Setting, trained: Trained) -> dict[str, Any]:
     on_gpu = accelerator.device.type == "cuda"
     hours = trained.seconds / 3600
     machine = hardware()
+    buffers = Buffers(trained.model)
+    macs = count_macs(trained.model, setting.policy.input_size)
+    # What is saved is what has predicted.
+    buffers.put_back()
     return {
         "variant": setting.spec["variant"],
         "seed": setting.seed,
         "pretrained": bool(setting.spec["model"].get("pretrained", False)),
         "epochs": setting.recipe.epochs,
         "params": count_params(trained.model),
-        "macs": count_macs(trained.model, setting.policy.input_size),
+        "macs": macs,
         "input_size": setting.policy.input_size,
         "images_per_s": trained.images_per_s,
         "peak_memory_mb": _peak_memory_mb(on_gpu),

@@ -36,6 +36,11 @@ def start(script: str, words: Sequence[str], gpus: int, processes: int | None, t
         UserError: fewer GPUs are visible than the run was given, or BAKEOFF_DEVICE is not a device.
     """
     die_with_parent()
+    if sys.flags.hash_randomization:
+        # Python reads it when it starts. Without it a builder that goes through a set of names draws its layers'
+        # weights in another order in each process.
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-P", script, *words])
     os.environ.update(dict.fromkeys(LIBRARY_THREADS, str(threads)))
     on_cpu = gpus == 0 or _cpu_stands_in(os.environ)
     if "RANK" in os.environ:

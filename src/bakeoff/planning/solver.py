@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pulp
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bakeoff.planning.allocation import Demand, lower_bound
 from bakeoff.planning.schedule import Job
@@ -56,43 +57,33 @@ def solve(
         width: [Block(first, width) for first in range(0, devices - width + 1, width)]
         for width in sorted({width for demand in wanted for width in demand.seconds})
     }
-    problem = pulp.LpProblem("plan", pulp.LpMinimize)
-    # Both bounds are known beforehand, and telling them spares the solver most of its search.
-    length = pulp.LpVariable("length", lower_bound(wanted, devices), known)
-    counts = {
-        (number, block): pulp.LpVariable(
-            f"runs_{number}_{block.first}_{block.width}", 0, len(demand.seeds), cat="Integer"
-        )
+    choices = [
+        (number, block)
         for number, demand in enumerate(wanted)
         for width in demand.seconds
         for block in blocks[width]
-    }
-    problem += length
-    for number, demand in enumerate(wanted):
-        problem += pulp.lpSum(
-            count for (other, _), count in counts.items() if other == number
-        ) == len(demand.seeds)
-    for device in range(devices):
-        problem += (
-            pulp.lpSum(
-                wanted[number].seconds[block.width] * count
-                for (number, block), count in counts.items()
-                if device in block.devices
-            )
-            <= length
-        )
-    try:
-        problem.solve(
-            pulp.PULP_CBC_CMD(msg=False, timeLimit=time_limit, gapRel=TOLERANCE, threads=1)
-        )
-    except pulp.PulpSolverError:
-        # No solver on this machine.
+    ]
+    # The unknowns: how many runs each choice gets, and behind them the length of the schedule.
+    given, busy = np.zeros((len(wanted), len(choices) + 1)), np.zeros((devices, len(choices) + 1))
+    for column, (number, block) in enumerate(choices):
+        given[number, column] = 1
+        busy[block.devices, column] = wanted[number].seconds[block.width]
+    busy[:, -1] = -1
+    runs = np.array([len(demand.seeds) for demand in wanted])
+    most = [len(wanted[number].seeds) for number, _ in choices]
+    found = milp(
+        c=np.eye(len(choices) + 1)[-1],
+        integrality=[1] * len(choices) + [0],
+        # Both bounds of the length are known beforehand, and telling them spares the solver most of its search.
+        bounds=Bounds([0] * len(choices) + [lower_bound(wanted, devices)], [*most, known]),
+        constraints=[LinearConstraint(given, runs, runs), LinearConstraint(busy, ub=0)],
+        options={"time_limit": time_limit, "mip_rel_gap": TOLERANCE},
+    )
+    if found.x is None:
         return None
-    if problem.sol_status not in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible):
-        return None
-    chosen = {key: round(count.value()) for key, count in counts.items() if round(count.value())}
-    proven = problem.sol_status == pulp.LpSolutionOptimal
-    return Solution(_in_starting_order(wanted, devices, chosen), proven)
+    counts = found.x[:-1].round().astype(int).tolist()
+    chosen = {choice: count for choice, count in zip(choices, counts, strict=True) if count}
+    return Solution(_in_starting_order(wanted, devices, chosen), proven=found.status == 0)
 
 
 def _in_starting_order(

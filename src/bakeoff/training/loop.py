@@ -2,8 +2,8 @@
 
 One answer on any number of processes: the order of images, their augmentation and every random draw depend on
 (seed, epoch, image) or (seed, step, micro-batch), never on who computes them; gradients are summed over a step's
-micro-batches in one order, wherever they were computed (`bakeoff.training.gradients`); BatchNorm's statistics are
-those of `RunningStatistics`.
+micro-batches in one order, wherever they were computed (`bakeoff.training.gradients`); BatchNorm's statistics and
+other buffers move once a step (`bakeoff.training.buffers`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from accelerate import Accelerator
@@ -26,6 +26,7 @@ from bakeoff.support.checkpoint import load_checkpoint, save_checkpoint
 from bakeoff.support.interrupts import InterruptedRunError, StopRequest
 from bakeoff.support.progress import ProgressBar, log_epoch
 from bakeoff.training.batches import MicroBatch, Step, cut_epoch
+from bakeoff.training.buffers import Buffers
 from bakeoff.training.devices import any_process, mean_over_processes, on_device
 from bakeoff.training.gradients import nothing, sum_over_processes, summed, take_gradients
 from bakeoff.training.history import EpochRecord, write_history
@@ -36,9 +37,8 @@ from bakeoff.training.optimization import (
     set_learning_rate,
 )
 from bakeoff.training.predict import Scores, predict, score
-from bakeoff.training.random import derive_seed, permutation
+from bakeoff.training.random import derive_seed, permutation, seed_everything
 from bakeoff.training.recipe import Recipe
-from bakeoff.training.statistics import RunningStatistics
 
 # How many steps pass between looks at what needs the device to be waited for: a loss that is not finite, a
 # request to stop on another process.
@@ -125,15 +125,13 @@ class Trainer:
         optimizer = make_optimizer(self.network, recipe.optimizer, accelerator.device)
         # The network is not prepared: that would wrap it for an exchange of gradients without a fixed order.
         self.model, self.optimizer = compiled(self.network, recipe), accelerator.prepare(optimizer)
-        self.statistics = RunningStatistics(self.network)
+        self.buffers = Buffers(self.network)
         self.parameters: list[Tensor] = list(self.network.parameters())
         self.trained = [each for each in self.parameters if each.requires_grad]
+        self.learned = [*self.parameters, *self.buffers.statistics]
         self.average: WeightAverage | None = None
-        # Apart from the weights': each process has statistics of its own, and in float64.
-        self.average_statistics: WeightAverage | None = None
         if recipe.ema_decay is not None:
-            self.average = WeightAverage(self.parameters, recipe.ema_decay)
-            self.average_statistics = WeightAverage([self.statistics.values], recipe.ema_decay)
+            self.average = WeightAverage(self.learned, recipe.ema_decay)
         self.labels = task.labels.to(accelerator.device)
         self.epoch_steps = cut_epoch(len(task.train), recipe.global_batch, recipe.micro_batch)
         self.progress = Progress()
@@ -206,22 +204,23 @@ class Trainer:
 
         def gradients(part: MicroBatch) -> list[Tensor]:
             loss = self._forward(epoch, order, part)
-            self.statistics.after_forward(world / len(step.micro_batches))
             # A step's loss is the mean over its images.
             self.accelerator.backward(loss / step.images)
-            return take_gradients(self.trained)
+            return [*take_gradients(self.trained), *self.buffers.take_moves(part.number)]
 
-        own = summed(mine, gradients) if mine else nothing(self.trained)
-        for parameter, gradient in zip(self.trained, sum_over_processes(own, world), strict=True):
+        own = (
+            summed(mine, gradients) if mine else nothing([*self.trained, *self.buffers.statistics])
+        )
+        sums = sum_over_processes(own, world)
+        for parameter, gradient in zip(self.trained, sums, strict=False):
             parameter.grad = gradient
         if self.recipe.gradient_clip is not None:
             self.accelerator.clip_grad_norm_(self.parameters, self.recipe.gradient_clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.statistics.after_step()
-        for average in (self.average, self.average_statistics):
-            if average is not None:
-                average.update(self.progress.step)
+        self.buffers.after_step(sums[len(self.trained) :], len(step.micro_batches), world)
+        if self.average is not None:
+            self.average.update(self.progress.step)
 
     def _forward(self, epoch: int, order: Tensor, part: MicroBatch) -> Tensor:
         """Return the summed loss of a micro-batch."""
@@ -231,7 +230,7 @@ class Trainer:
         labels = self.labels[indices.to(self.labels.device)]
         images, targets = self.task.images.mix(images, labels, self.task.classes, seed)
         # What the network itself draws (drop path, dropout) belongs to this micro-batch, whoever computes it.
-        torch.manual_seed(seed)
+        seed_everything(seed)
         with self.accelerator.autocast():
             logits = self.model(images)
         loss = F.cross_entropy(
@@ -272,9 +271,7 @@ class Trainer:
 
     def validate(self) -> Scores:
         """Return the scores on the held-out images, with the weights as a final evaluation would use them."""
-        saved = (
-            [parameter.detach().clone() for parameter in self.parameters] if self.average else []
-        )
+        saved = [value.detach().clone() for value in self.learned] if self.average else []
         self._judged_weights()
         self.network.eval()
         logits = predict(
@@ -286,19 +283,14 @@ class Trainer:
         )
         if saved:
             with torch.no_grad():
-                torch._foreach_copy_(self.parameters, saved)
+                torch._foreach_copy_(self.learned, saved)
         return score(logits, self.task.labels[self.task.validation])
 
     @torch.no_grad()
     def _judged_weights(self) -> None:
         """Fill the network with the weights and statistics that are judged: the averages where there are any."""
         if self.average is not None:
-            torch._foreach_copy_(self.parameters, self.average.values)
-        self.statistics.publish(
-            self._own_statistics()[-1],
-            self.progress.step,
-            lambda values: mean_over_processes(self.accelerator, values),
-        )
+            torch._foreach_copy_(self.learned, self.average.values)
 
     def _stop_if_told(self) -> None:
         if any_process(self.accelerator, self.stop.signal is not None):
@@ -318,12 +310,16 @@ class Trainer:
         if any_process(self.accelerator, due):
             self._save()
 
-    def _check_finite(self) -> None:
-        loss, _ = self._epoch_sums()
-        if not math.isfinite(loss):
+    def _check_finite(self, *, weights: bool = False) -> None:
+        """Raise UserError if the loss of the epoch so far is not finite, or, if asked for, the weights are not."""
+        what = "loss is" if not math.isfinite(self._epoch_sums()[0]) else None
+        # The last step's weights have not been in a loss yet.
+        if what is None and weights and not all(each.isfinite().all() for each in self.learned):
+            what = "weights are"
+        if what:
             step = self.progress.step
             raise UserError(
-                f"{self.task.title}: the loss is not finite at step {step} (learning rate "
+                f"{self.task.title}: the {what} not finite at step {step} (learning rate "
                 f"{learning_rate(step - 1, len(self.epoch_steps), self.recipe):.4g}). The last good checkpoint is in "
                 f"{self.task.checkpoints}. Lower learning_rate.base, lengthen warmup_epochs or set gradient_clip."
             )
@@ -334,34 +330,28 @@ class Trainer:
         return sums[0].item(), sums[1].item()
 
     def _save(self) -> None:
-        """Write a checkpoint. Every process takes part, because each has statistics of its own."""
-        own = self._own_state()
-        states = [own] if self.accelerator.num_processes == 1 else _gather(own)
+        """Write a checkpoint, unless it would be of numbers that are none. Every process takes part.
+
+        Raises:
+            UserError: loss or weights are not finite; the checkpoints that were there are untouched.
+        """
+        self._check_finite(weights=True)
+        sums = self.accelerator.gather(self.sums[None])
         if self.accelerator.is_main_process:
             scaler = self.accelerator.scaler
             state = {
                 "key": self.task.key,
                 "network": self.network.state_dict(),
+                "buffers": self.buffers.values,
                 "optimizer": self.optimizer.state_dict(),
                 "scaler": scaler.state_dict() if scaler is not None else None,
                 "average": self.average.values if self.average else [],
-                "processes": states,
+                "sums": sums,
                 "progress": {**asdict(self.progress), "loss_sum": 0.0, "correct": 0.0},
             }
             save_checkpoint(self.task.checkpoints, self.progress.step, state)
         self.accelerator.wait_for_everyone()
         self._saved = time.monotonic()
-
-    def _own_state(self) -> dict[str, Any]:
-        return {
-            "statistics": [value.cpu() for value in self._own_statistics()],
-            "sums": self.sums.cpu(),
-        }
-
-    def _own_statistics(self) -> list[Tensor]:
-        """Return this process's running statistics, and behind them their average where there is one."""
-        averaged = self.average_statistics.values if self.average_statistics else []
-        return [self.statistics.values, *averaged]
 
     @torch.no_grad()
     def _resume(self) -> None:
@@ -369,18 +359,16 @@ class Trainer:
         if state is None:
             return
         self.network.load_state_dict(state["network"])
+        # Behind the network's, which may lack those that are not for its file.
+        self.buffers.load(state["buffers"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.accelerator.scaler is not None and state["scaler"] is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
-        own = _share(state["processes"], self.accelerator)
-        averaged = self.average.values if self.average else []
         for value, saved in zip(
-            [*averaged, *self._own_statistics()],
-            [*state["average"], *own["statistics"]],
-            strict=True,
+            self.average.values if self.average else [], state["average"], strict=True
         ):
             value.copy_(saved)
-        self.sums.copy_(own["sums"])
+        self.sums.copy_(_share(state["sums"], self.accelerator))
         saved_progress = state["progress"]
         history = [EpochRecord(**record) for record in saved_progress.pop("history")]
         self.progress = Progress(**saved_progress, history=history)
@@ -402,25 +390,13 @@ def compiled(network: nn.Module, recipe: Recipe) -> nn.Module:
     return module
 
 
-def _gather(own: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    from accelerate.utils import gather_object  # noqa: PLC0415 (only with several processes)
-
-    gathered: list[Mapping[str, Any]] = gather_object([own])
-    return gathered
-
-
-def _share(states: list[dict[str, Any]], accelerator: Accelerator) -> dict[str, Any]:
-    """Return this process's part of a checkpoint.
+def _share(sums: Tensor, accelerator: Accelerator) -> Tensor:
+    """Return this process's part of the epoch's sums, which a checkpoint has for each process.
 
     On as many processes as wrote it, each takes back its own, so that the run goes on bit for bit. On another number
-    each takes the mean, which is the state of the run as a whole; the epoch's sums go to one process.
+    one process takes all.
     """
-    if len(states) == accelerator.num_processes:
-        own: dict[str, Any] = states[accelerator.process_index]
-        return own
-    total = torch.stack([state["sums"] for state in states]).sum(dim=0)
-    together = zip(*(state["statistics"] for state in states), strict=True)
-    return {
-        "statistics": [torch.stack(values).mean(dim=0) for values in together],
-        "sums": total if accelerator.is_main_process else torch.zeros_like(total),
-    }
+    if len(sums) == accelerator.num_processes:
+        return sums[accelerator.process_index]
+    total = sums.sum(dim=0)
+    return total if accelerator.is_main_process else torch.zeros_like(total)

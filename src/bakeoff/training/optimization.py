@@ -19,9 +19,16 @@ def make_optimizer(
     # One kernel for all parameters: fused on a GPU, foreach on a CPU.
     fast = {"fused": True} if device.type == "cuda" else {"foreach": True}
     if config.name == "sgd":
-        return torch.optim.SGD(
+        sgd = torch.optim.SGD(
             groups, lr=0.0, momentum=config.momentum, nesterov=config.nesterov, **fast
         )
+        if config.momentum:
+            # The fused kernel takes memory as it comes and leaves a step with overflown gradients undone: were that the
+            # first, the second would read what was never written. AdamW fills its state with zeros by itself.
+            for group in sgd.param_groups:
+                for parameter in group["params"]:
+                    sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return sgd
     return torch.optim.AdamW(groups, lr=0.0, betas=config.betas, **fast)
 
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bakeoff.training.batches import spread
+from bakeoff.training.buffers import Buffers
+from bakeoff.training.random import derive_seed, seed_everything
 
 Batch = Callable[[Tensor], Tensor]
 
@@ -26,7 +28,8 @@ class Scores:
     images: int
 
 
-@torch.inference_mode()
+# Not inference_mode: what a network keeps from here, as a cache, could then not be used in training.
+@torch.no_grad()
 def predict(
     model: nn.Module, batch: Batch, indices: Tensor, accelerator: Accelerator, batch_size: int
 ) -> Tensor:
@@ -38,14 +41,21 @@ def predict(
         indices: of the images, in the order of the result.
         accelerator: its processes share the work; every one returns the whole result.
         batch_size: images in one forward pass.
+
+    What the network draws belongs to the number of the batch, and what it does to its buffers is undone, so that the
+    result follows from its weights and buffers as they are before.
     """
     # Whole batches, the same on any number of processes: a batch's size can decide how its sums are rounded.
     batches = spread(0, math.ceil(len(indices) / batch_size), accelerator.num_processes)
     shares = [(first * batch_size, min(last * batch_size, len(indices))) for first, last in batches]
     start, stop = shares[accelerator.process_index]
-    mine = indices[start:stop]
-    # Of nothing, split() makes one part of nothing.
-    parts = [model(batch(part)).float() for part in torch.split(mine, batch_size) if len(part)]
+    buffers = Buffers(model)
+    parts = []
+    for first in range(start, stop, batch_size):
+        seed_everything(derive_seed("prediction", first // batch_size))
+        part = indices[first : min(first + batch_size, stop)]
+        parts.append(model(batch(part)).float())
+        buffers.put_back()
     if accelerator.num_processes == 1:
         return torch.cat(parts).cpu()
     # All shares are padded to the longest to be gathered, and cut again.

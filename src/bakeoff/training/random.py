@@ -13,7 +13,9 @@ OOPSLA 2014, section 5).
 from __future__ import annotations
 
 import hashlib
+import random
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,6 +43,13 @@ def derive_seed(*parts: int | str) -> int:
     named = "".join(f"{type(part).__name__}{len(str(part))}:{part}" for part in parts)
     digest = hashlib.blake2b(named.encode("utf-8"), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+def seed_everything(seed: int) -> None:
+    """Seed all generators that a network may draw from without naming one: torch's, NumPy's and Python's."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
 
 
 def uniform(seed: int, epoch: int, index: Tensor, stream: int | str, count: int) -> Tensor:
