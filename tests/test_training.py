@@ -23,7 +23,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from bakeoff.errors import UserError
-from bakeoff.evaluation.run import RunPaths, execute
+from bakeoff.evaluation.results import RunPaths
+from bakeoff.evaluation.run import execute
 from bakeoff.training import checkpoint
 from bakeoff.training.batches import cut_epoch
 from bakeoff.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint

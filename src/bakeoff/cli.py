@@ -219,7 +219,8 @@ def _prepare(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     import torch
 
-    from bakeoff.evaluation.run import RunPaths, execute
+    from bakeoff.evaluation.results import RunPaths
+    from bakeoff.evaluation.run import execute
 
     torch.set_num_threads(options.threads)
     paths = RunPaths(

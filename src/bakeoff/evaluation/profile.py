@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from bakeoff.evaluation.cost import count_macs, count_params, images_per_second, latency_ms
+from bakeoff.evaluation.cost import count_params, images_per_second, latency_ms
 from bakeoff.evaluation.provenance import hardware, now
 from bakeoff.files import write_json
 from bakeoff.models.factory import build_architecture
+from bakeoff.models.macs import count_macs
 from bakeoff.models.policy import input_policy
 from bakeoff.study.study import CLASSES, IMAGE_SIZE
 from bakeoff.training.devices import check_gpus, on_device

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.errors import UserError, did_you_mean
+from bakeoff.errors import UserError, did_you_mean, first_line
 from bakeoff.models.policy import input_policy
 from bakeoff.models.registry import MODEL_REGISTRY, Builder, find_builder
 from bakeoff.models.weights import load_weights
@@ -162,13 +162,20 @@ def _call(
     except UserError:
         raise
     # Builders are timm's or the user's own as well: what they raise on a bad value is anything.
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
+    except (Exception, SystemExit) as error:
         raise UserError(
             f"Builder {name!r} cannot build a network from args {dict(args)} for images of "
-            f"{ours['image_size']} pixels: {type(error).__name__}: {str(error).rstrip('.')} "
-            f"({Path(last.filename).name}, line {last.lineno})."
+            f"{ours['image_size']} pixels: {type(error).__name__}: {first_line(error)} "
+            f"({raised_in(error, name)})."
         ) from error
+
+
+def raised_in(error: BaseException, builder: str) -> str:
+    """Return "file, line N": the innermost line of the builder's own file, or else the innermost of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = Path(builder.rpartition(":")[0]).name
+    frame = next((each for each in reversed(frames) if Path(each.filename).name == own), frames[-1])
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _check_arguments(builder: Builder, name: str, args: Mapping[str, Any]) -> None:

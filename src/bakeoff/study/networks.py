@@ -2,27 +2,46 @@
 
 Building needs torch, which is too slow to import at every parse. So a subprocess does it, and a cache keeps the
 answers, keyed by everything that they depend on: the model's arguments, the source files of its builder,
-and the versions of torch and timm.
+and the versions of torch and timm. Networks that Bakeoff does not ship also rehearse a run there
+(`bakeoff.evaluation.rehearsal`), so that what would fail at a run's end is told before its start.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import tempfile
+from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from bakeoff.errors import UserError
-from bakeoff.files import canonical_json, read_json, sha256_text, write_json
+from bakeoff.files import canonical_json, file_digest, read_json, sha256_text, write_json
 from bakeoff.models.registry import BUILDER_MODULES
 from bakeoff.study.closure import file_digest as code_digest
 from bakeoff.study.closure import source_digest
 
 DESCRIBE = "bakeoff.models.describe"
+REHEARSAL = "bakeoff.evaluation.rehearsal"
+EXAMINE = "bakeoff.evaluation.examine"
+# What timm calls the networks that config/models.yaml takes from it. A test rehearses each of them, and each builder of
+# our own, so that no study has to.
+REHEARSED_TIMM = frozenset(
+    {
+        "coatnet_0_224",
+        "convnext_tiny",
+        "cspresnet50",
+        "ghostnet_100",
+        "mixer_b16_224",
+        "resnest50d",
+    }
+)
+REHEARSED_TIMM_ARGS = frozenset({"name", "drop_rate", "drop_path_rate"})
 
 
 @dataclass(frozen=True)
@@ -39,7 +58,13 @@ def builder_digest(builder: str) -> str:
     if builder in BUILDER_MODULES:
         return source_digest("bakeoff.models", f"bakeoff.models.{BUILDER_MODULES[builder]}")
     path = Path(builder.rpartition(":")[0])
-    return code_digest(path) if path.is_file() else "missing"
+    if not path.is_file():
+        return "missing"
+    try:
+        return code_digest(path)
+    except (SyntaxError, ValueError, RecursionError):
+        # What is wrong with it is told when it is imported.
+        return file_digest(path)
 
 
 def library_versions(policy: str = "compatible") -> dict[str, str]:
@@ -60,36 +85,74 @@ def library_versions(policy: str = "compatible") -> dict[str, str]:
     return found
 
 
+def is_shipped(model: Mapping[str, Any]) -> bool:
+    """Return whether a model is one whose rehearsal the tests have seen."""
+    args = model.get("args") or {}
+    if model["builder"] == "timm":
+        return args.get("name") in REHEARSED_TIMM and args.keys() <= REHEARSED_TIMM_ARGS
+    return model["builder"] in BUILDER_MODULES
+
+
 def describe_networks(
-    models: Mapping[str, Mapping[str, Any]], classes: int, image_size: int, cache: Path
+    models: Mapping[str, Mapping[str, Any]],
+    classes: int,
+    image_size: int,
+    cache: Path,
+    single: Set[str] = frozenset(),
 ) -> dict[str, Network]:
     """Return {variant: Network} for {variant: model}, building only what `cache` does not know.
 
+    Args:
+        models: `model` of each variant.
+        classes: of the data set.
+        image_size: height and width of its images, in pixels.
+        cache: a JSON file; it only saves time.
+        single: variants that have to be trained on a micro-batch of one image.
+
     Raises:
-        UserError: a network cannot be built; one sentence for each.
+        UserError: a network cannot be built, or fails in its rehearsal; one sentence for each.
     """
-    keys = {name: _key(model, classes, image_size) for name, model in models.items()}
+    keys = {
+        name: _key(model, classes, image_size, name in single) for name, model in models.items()
+    }
     known = _read(cache)
-    missing = {name: model for name, model in models.items() if keys[name] not in known}
-    if missing:
-        described = _describe(missing, classes, image_size)
-        failures = {name: text["error"] for name, text in described.items() if text.get("error")}
+    # Two variants may be one model; one of them is asked about.
+    asked = {keys[name]: name for name in models if keys[name] not in known}
+    if asked:
+        questions = {
+            name: {
+                "model": models[name],
+                "single": name in single,
+                "rehearse": not is_shipped(models[name]),
+            }
+            for name in asked.values()
+        }
+        answers = _examine(questions, classes, image_size)
+        for key, name in asked.items():
+            if not answers[name]["error"]:
+                known[key] = {field: answers[name][field] for field in Network.__annotations__}
+        # A folder that cannot be written costs time, no result.
+        with suppress(OSError):
+            write_json(cache, known)
+        failures = [
+            f"variant {name}: {answers[asked[key]]['error']}"
+            for name, key in keys.items()
+            if key not in known
+        ]
         if failures:
-            lines = (f"variant {name}: {error}" for name, error in failures.items())
-            raise UserError("\n".join(lines))
-        for name, text in described.items():
-            known[keys[name]] = asdict(Network(text["fingerprint"], text["params"], text["macs"]))
-        write_json(cache, known)
+            raise UserError("\n".join(failures))
     return {name: Network(**known[key]) for name, key in keys.items()}
 
 
-def _key(model: Mapping[str, Any], classes: int, image_size: int) -> str:
+def _key(model: Mapping[str, Any], classes: int, image_size: int, single: bool) -> str:
     parts = [
         model,
         classes,
         image_size,
+        single,
         builder_digest(model["builder"]),
         source_digest(DESCRIBE),
+        "" if is_shipped(model) else source_digest(REHEARSAL),
         library_versions(),
     ]
     return sha256_text(canonical_json(parts))
@@ -104,19 +167,79 @@ def _read(cache: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _describe(
-    models: Mapping[str, Mapping[str, Any]], classes: int, image_size: int
+def _examine(
+    questions: Mapping[str, Mapping[str, Any]], classes: int, image_size: int
 ) -> dict[str, dict[str, Any]]:
-    question = {"models": models, "num_classes": classes, "image_size": image_size}
-    process = subprocess.run(
-        [sys.executable, "-m", DESCRIBE],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if process.returncode != 0:
-        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(f"The networks of the study could not be examined: {last}")
-    answer: dict[str, dict[str, Any]] = json.loads(process.stdout)
-    return answer
+    """Return {variant: fields of a `Description`}, from as many processes as it takes.
+
+    A network that ends the process that looks at it is told, and the others are looked at in another one.
+    """
+    _say(f"Looking at {len(questions)} network(s) that are new or changed, once.")
+    answers: dict[str, dict[str, Any]] = {}
+    while len(answers) < len(questions):
+        rest = {name: asked for name, asked in questions.items() if name not in answers}
+        answers |= _answers(rest, {"num_classes": classes, "image_size": image_size})
+    return answers
+
+
+def _answers(
+    questions: Mapping[str, Mapping[str, Any]], of_study: Mapping[str, int]
+) -> dict[str, dict[str, Any]]:
+    """Return the answers of one process; its last one may be that the process was ended."""
+    answers: dict[str, dict[str, Any]] = {}
+    at: str | None = None
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as printed,
+        subprocess.Popen(
+            [sys.executable, "-m", EXAMINE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=printed,
+            text=True,
+        ) as process,
+    ):
+        try:
+            for line in _lines(process, json.dumps({"models": questions, **of_study})):
+                told: dict[str, Any] = json.loads(line)
+                at = told.get("looking_at", at)
+                if "rehearsing" in told:
+                    _say(f"variant {at}: rehearsal of a run, because the network is not Bakeoff's own")
+                if "name" in told:
+                    answers[told.pop("name")], at = told, None
+        except BaseException:
+            process.kill()
+            raise
+        code = process.wait()
+        last = _last_line(printed)
+    if len(answers) < len(questions):
+        if at is None:
+            raise UserError(f"The networks of the study could not be examined: {last}")
+        builder = questions[at]["model"]["builder"]
+        answers[at] = {
+            "error": f"Builder {builder!r} ended the process that looked at its network ({_ending(code)}): {last}"
+        }
+    return answers
+
+
+def _lines(process: subprocess.Popen[str], question: str) -> Iterator[str]:
+    assert process.stdin is not None  # both are pipes
+    assert process.stdout is not None
+    # A process that could not start does not read; what it printed says why.
+    with suppress(BrokenPipeError):
+        process.stdin.write(question)
+        process.stdin.close()
+    yield from process.stdout
+
+
+def _last_line(printed: IO[str]) -> str:
+    printed.seek(0)
+    lines = printed.read().strip().splitlines()
+    return lines[-1].strip() if lines else "it printed nothing"
+
+
+def _ending(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -55,6 +55,12 @@ def cut_epoch(images: int, global_batch: int, micro_batch: int) -> tuple[Step, .
     return tuple(steps)
 
 
+def smallest_micro_batch(images: int, global_batch: int, micro_batch: int) -> int:
+    """Return how many images the smallest micro-batch of an epoch of `images` has."""
+    steps = cut_epoch(images, global_batch, min(micro_batch, global_batch))
+    return min(part.images for step in steps for part in step.micro_batches)
+
+
 def spread(start: int, stop: int, parts: int) -> list[tuple[int, int]]:
     """Cut [start, stop) into `parts` neighbouring intervals whose lengths differ by at most one."""
     total = stop - start
