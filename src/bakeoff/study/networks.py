@@ -203,7 +203,9 @@ def _answers(
                 told: dict[str, Any] = json.loads(line)
                 at = told.get("looking_at", at)
                 if "rehearsing" in told:
-                    _say(f"variant {at}: rehearsal of a run, because the network is not Bakeoff's own")
+                    _say(
+                        f"variant {at}: rehearsal of a run, because the network is not Bakeoff's own"
+                    )
                 if "name" in told:
                     answers[told.pop("name")], at = told, None
         except BaseException:
