@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterable
 
 
@@ -20,7 +21,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message without a full stop, for use within a sentence."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else "no message"
+def in_one_line(error: BaseException) -> str:
+    """Return an error's message, at most 300 characters of it, without a full stop, for use within a sentence."""
+    return textwrap.shorten(str(error), 300).rstrip(".") or "no message"

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from bakeoff.data.dataset import Source
 from bakeoff.data.prepared import DataMeta
-from bakeoff.errors import UserError, first_line
+from bakeoff.errors import UserError, in_one_line
 from bakeoff.evaluation.provenance import now
 from bakeoff.evaluation.results import (
     RunPaths,
@@ -177,10 +177,11 @@ def _rehearse(
     _check_repeatable(setting, start, logits(network))
     if not start.isfinite().all():
         raise UserError(
-            f"The network's logits are not finite before any training, in evaluation mode."
+            "The network's logits are not finite before any training, in evaluation mode."
         )
     initial = stored_weights(network)
-    first, resumed = trained(network), trained(_network(setting))
+    # From another seed, because whoever reads the weights of a run has none.
+    first, resumed = trained(network), trained(_network(setting, 1))
     _check_same(setting, logits(first.model), logits(resumed.model), "resumed from a checkpoint")
     # One step on a few images says nothing of what a trained network answers, so its first weights are judged.
     resumed.model.load_state_dict(initial)
@@ -194,8 +195,8 @@ def _rehearse(
     _check_same(setting, kept, again, "filled with its stored weights")
 
 
-def _network(setting: Setting) -> nn.Module:
-    torch.manual_seed(setting.seed)
+def _network(setting: Setting, number: int = 0) -> nn.Module:
+    torch.manual_seed(setting.seed + number)
     return build(
         setting.spec["model"],
         len(setting.meta.classes),
@@ -222,7 +223,7 @@ def _task(setting: Setting, images: np.ndarray[Any, Any], labels: np.ndarray[Any
 def _check_repeatable(setting: Setting, one: Tensor, other: Tensor) -> None:
     if not _same(setting, one, other):
         raise UserError(
-            f"The network answers the same images differently each time in evaluation mode; what it "
+            "The network answers the same images differently each time in evaluation mode; what it "
             "draws at random belongs under `if self.training`."
         )
 
@@ -253,8 +254,14 @@ def _explained(setting: Setting) -> Iterator[None]:
         builder = setting.spec["model"]["builder"]
         raise UserError(
             f"The network of builder {builder!r} could not be trained, judged and stored on {IMAGES} "
-            f"images, so no run is started: {type(error).__name__}: {first_line(error)} ({raised_in(error, builder)})."
+            f"images, so no run is started: {type(error).__name__}: {in_one_line(error)} ({raised_in(error, builder)}).{_advice(error)}"
         ) from error
+
+
+def _advice(error: Exception) -> str:
+    if "view size is not compatible" in str(error):
+        return " Images have their channels last in memory, so write reshape or flatten in place of view."
+    return ""
 
 
 @contextmanager

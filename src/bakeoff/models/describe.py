@@ -17,8 +17,7 @@ network starts from and how images are normalised is not part of it. Fingerprint
 under one version of torch and timm.
 
 Everything runs on torch's meta device, where tensors have shapes and no values, so that the largest
-network takes a fraction of a second; a network that asks for values is built in memory instead. Tensors lie in
-memory as they do in training, channels last, because a network may depend on that.
+network takes a fraction of a second; a network that asks for values is built in memory instead.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from bakeoff.errors import UserError, first_line
+from bakeoff.errors import UserError, in_one_line
 from bakeoff.files import canonical_json, sha256_text
 from bakeoff.models.factory import build_architecture, raised_in
 from bakeoff.models.macs import mac_counter, macs
@@ -81,14 +80,8 @@ def describe_one(
         return Description(
             error=f"The network of builder {model_spec['builder']!r} fails on images of {image_size} pixels under "
             f"input_policy {model_spec.get('input_policy', 'native32')}: {type(error).__name__}: "
-            f"{first_line(error)} ({raised_in(error, model_spec['builder'])}).{_advice(error)}"
+            f"{in_one_line(error)} ({raised_in(error, model_spec['builder'])})."
         )
-
-
-def _advice(error: BaseException) -> str:
-    if "view size is not compatible" in str(error):
-        return " Images have their channels last in memory, so write reshape or flatten in place of view."
-    return ""
 
 
 class _Recorder(TorchDispatchMode):
@@ -153,9 +146,7 @@ def _describe_on(
         with construction:
             model = build_architecture(model_spec, num_classes, image_size)
         _check_parameters(model)
-        to_channels_last: Any = model.to
-        to_channels_last(memory_format=torch.channels_last)
-        images = torch.zeros(BATCH, 3, size, size).contiguous(memory_format=torch.channels_last)
+        images = torch.zeros(BATCH, 3, size, size)
         training = _forward(model.train(), images, num_classes)
         if single:
             _check_single(model, images[:1], num_classes)
@@ -163,6 +154,8 @@ def _describe_on(
             evaluation = _forward(model.eval(), images[:1], num_classes)
     tensors = [
         f"{name}: {list(tensor.shape)} {tensor.dtype} {tensor.requires_grad}"
+        if isinstance(tensor, Tensor)
+        else f"{name}: {type(tensor).__name__}"
         for name, tensor in model.state_dict(keep_vars=True).items()
     ]
     # Of a builder of ours it is known that its operations tell all.
@@ -194,7 +187,7 @@ def _check_single(model: nn.Module, image: Tensor, num_classes: int) -> None:
     except (RuntimeError, ValueError) as error:
         raise UserError(
             "An epoch has a micro-batch of a single image, which this network cannot be trained on "
-            f"({first_line(error)}); set recipe_overrides.micro_batch to a larger number."
+            f"({in_one_line(error)}); set recipe_overrides.micro_batch to a larger number."
         ) from None
 
 
@@ -204,16 +197,20 @@ def _forward(model: nn.Module, images: Tensor, num_classes: int) -> list[str]:
     recorder = _Recorder(named)
     with recorder:
         logits = model(images)
-    expected = (len(images), num_classes)
-    if not (isinstance(logits, Tensor) and logits.shape == expected and logits.is_floating_point()):
+    mode = "training" if model.training else "evaluation"
+    if not (isinstance(logits, Tensor) and logits.is_floating_point() and logits.ndim == 2):
         found = (
             f"{logits.dtype} of shape {tuple(logits.shape)}"
             if isinstance(logits, Tensor)
             else type(logits).__name__
         )
-        mode = "training" if model.training else "evaluation"
         raise UserError(
-            f"The network returns {found} for {len(images)} image(s) in {mode} mode; floating-point logits of shape "
-            f"{expected} are expected: (images, classes)."
+            f"In {mode} mode the network returns {found} for {len(images)} image(s); floating-point logits of shape "
+            "(images, classes) are expected."
+        )
+    if logits.shape != (len(images), num_classes):
+        raise UserError(
+            f"In {mode} mode the network returns logits of shape {tuple(logits.shape)} for {len(images)} image(s), but "
+            f"the data have {num_classes} classes; a builder is told their number as num_classes."
         )
     return recorder.lines

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.errors import UserError, did_you_mean, first_line
+from bakeoff.errors import UserError, did_you_mean, in_one_line
 from bakeoff.models.policy import input_policy
 from bakeoff.models.registry import MODEL_REGISTRY, Builder, find_builder
 from bakeoff.models.weights import load_weights
@@ -165,7 +165,7 @@ def _call(
     except (Exception, SystemExit) as error:
         raise UserError(
             f"Builder {name!r} cannot build a network from args {dict(args)} for images of "
-            f"{ours['image_size']} pixels: {type(error).__name__}: {first_line(error)} "
+            f"{ours['image_size']} pixels: {type(error).__name__}: {in_one_line(error)} "
             f"({raised_in(error, name)})."
         ) from error
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from bakeoff.errors import UserError, did_you_mean, first_line
+from bakeoff.errors import UserError, did_you_mean, in_one_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -131,6 +131,6 @@ def _import_file(path: Path) -> ModuleType:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(
-            f"The file {path} fails when it is imported: {type(error).__name__}: {first_line(error)}."
+            f"The file {path} fails when it is imported: {type(error).__name__}: {in_one_line(error)}."
         ) from error
     return module
