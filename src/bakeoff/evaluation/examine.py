@@ -1,9 +1,9 @@
 """The program that looks at a study's networks before any job starts: `python -m bakeoff.evaluation.examine`.
 
 It reads a question on standard input and answers with lines of standard output, each a JSON value:
-{"looking_at": name}, perhaps {"rehearsing": name}, and {"name": name, ...fields of `Description`}. A network is anyone's code, which may
-print or end the process: what it prints goes to standard error, and the lines tell whoever asked which network was
-being looked at.
+{"looking_at": name}, perhaps {"rehearsing": name}, and {"name": name, ...fields of `Description`}. A network is
+anyone's code, which may print or end the process: what it prints goes to standard error, and the lines tell whoever
+asked which network was being looked at.
 """
 
 from __future__ import annotations

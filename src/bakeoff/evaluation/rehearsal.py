@@ -250,15 +250,15 @@ def _explained(setting: Setting) -> Iterator[None]:
     except (UserError, InterruptedRunError):
         raise
     # The network is anyone's code.
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         builder = setting.spec["model"]["builder"]
         raise UserError(
-            f"The network of builder {builder!r} could not be trained, judged and stored on {IMAGES} "
-            f"images, so no run is started: {type(error).__name__}: {in_one_line(error)} ({raised_in(error, builder)}).{_advice(error)}"
+            f"The network of builder {builder!r} could not be trained, judged and stored on {IMAGES} images, so no run "
+            f"is started: {type(error).__name__}: {in_one_line(error)} ({raised_in(error, builder)}).{_advice(error)}"
         ) from error
 
 
-def _advice(error: Exception) -> str:
+def _advice(error: BaseException) -> str:
     if "view size is not compatible" in str(error):
         return " Images have their channels last in memory, so write reshape or flatten in place of view."
     return ""

@@ -156,9 +156,11 @@ def _find_variants_file() -> Path:
 def _call(
     builder: Builder, name: str, args: Mapping[str, Any], ours: Mapping[str, Any]
 ) -> nn.Module:
+    from torch import nn  # noqa: PLC0415 (importing bakeoff.models stays cheap)
+
     _check_arguments(builder, name, args)
     try:
-        return builder(**ours, **args)
+        network = builder(**ours, **args)
     except UserError:
         raise
     # Builders are timm's or the user's own as well: what they raise on a bad value is anything.
@@ -168,6 +170,11 @@ def _call(
             f"{ours['image_size']} pixels: {type(error).__name__}: {in_one_line(error)} "
             f"({raised_in(error, name)})."
         ) from error
+    if not isinstance(network, nn.Module):
+        raise UserError(
+            f"Builder {name!r} returns {type(network).__name__}, expected a torch.nn.Module."
+        )
+    return network
 
 
 def raised_in(error: BaseException, builder: str) -> str:

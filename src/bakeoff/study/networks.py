@@ -9,6 +9,7 @@ and the versions of torch and timm. Networks that Bakeoff does not ship also reh
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -187,11 +188,13 @@ def _answers(
 ) -> dict[str, dict[str, Any]]:
     """Return the answers of one process; its last one may be that the process was ended."""
     answers: dict[str, dict[str, Any]] = {}
+    # Which network the process is looking at, and how much was printed before.
     at: str | None = None
+    before = 0
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as printed,
         subprocess.Popen(
-            [sys.executable, "-m", EXAMINE],
+            [sys.executable, "-u", "-m", EXAMINE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=printed,
@@ -201,7 +204,8 @@ def _answers(
         try:
             for line in _lines(process, json.dumps({"models": questions, **of_study})):
                 told: dict[str, Any] = json.loads(line)
-                at = told.get("looking_at", at)
+                if "looking_at" in told:
+                    at, before = told["looking_at"], os.fstat(printed.fileno()).st_size
                 if "rehearsing" in told:
                     _say(
                         f"variant {at}: rehearsal of a run, because the network is not Bakeoff's own"
@@ -212,13 +216,13 @@ def _answers(
             process.kill()
             raise
         code = process.wait()
-        last = _last_line(printed)
+        last = _last_line(printed, before)
     if len(answers) < len(questions):
         if at is None:
-            raise UserError(f"The networks of the study could not be examined: {last}")
+            raise UserError(f"The networks of the study could not be examined: {last}.")
         builder = questions[at]["model"]["builder"]
         answers[at] = {
-            "error": f"Builder {builder!r} ended the process that looked at its network ({_ending(code)}): {last}"
+            "error": f"Builder {builder!r} ended the process that looked at its network ({_ending(code)}): {last}."
         }
     return answers
 
@@ -233,10 +237,10 @@ def _lines(process: subprocess.Popen[str], question: str) -> Iterator[str]:
     yield from process.stdout
 
 
-def _last_line(printed: IO[str]) -> str:
-    printed.seek(0)
+def _last_line(printed: IO[str], start: int) -> str:
+    printed.seek(start)
     lines = printed.read().strip().splitlines()
-    return lines[-1].strip() if lines else "it printed nothing"
+    return lines[-1].strip().rstrip(".") if lines else "it printed nothing"
 
 
 def _ending(code: int) -> str:
