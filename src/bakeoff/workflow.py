@@ -18,7 +18,7 @@ from bakeoff.data.config import DataConfig
 from bakeoff.data.config import check as check_data
 from bakeoff.errors import UserError
 from bakeoff.models.weights_files import Source, check_weights, lock_path
-from bakeoff.planning.work import plan_spec
+from bakeoff.planning.work import plan_spec, split_sizes
 from bakeoff.provenance.spec import pack_spec, provenance_spec
 from bakeoff.slides.templates import check_slides
 from bakeoff.staleness.state import State
@@ -35,6 +35,7 @@ from bakeoff.study.specs import (
     write_specs,
 )
 from bakeoff.study.study import CLASSES, IMAGE_SIZE, Study, load_study
+from bakeoff.training.batches import smallest_micro_batch
 
 BASE = "config/config.yaml"
 DEMO = "config/demo.yaml"
@@ -184,6 +185,7 @@ def load_layout(layers: Sequence[Layer], schemas: Path) -> Layout:
         CLASSES,
         IMAGE_SIZE,
         NETWORKS,
+        _with_single_images(study),
     )
     runs = trained_as(study, networks)
     seeds = seeds_needed(study, runs)
@@ -203,6 +205,22 @@ def load_layout(layers: Sequence[Layer], schemas: Path) -> Layout:
     }
     folder = config.get("weights", {}).get("dir", WEIGHTS)
     return Layout(study, networks, runs, seeds, specs, weights_files(study, seeds, folder))
+
+
+def _with_single_images(study: Study) -> set[str]:
+    """Return the variants that are trained on a micro-batch of one image, as far as the configuration tells."""
+    images, _ = split_sizes(study.data)
+    # Of a user's own archive only `prepare` knows the number of images; each run looks again.
+    known = study.data["kind"] == "shapes" or not study.data.get("md5")
+    batches = {
+        name: (variant.recipe["global_batch"], variant.recipe["micro_batch"])
+        for name, variant in study.variants.items()
+    }
+    return {
+        name
+        for name, pair in batches.items()
+        if min(pair) == 1 or (known and smallest_micro_batch(images, *pair) == 1)
+    }
 
 
 def load_layouts(

@@ -1,9 +1,9 @@
 """The program that looks at a study's networks before any job starts: `python -m bakeoff.evaluation.examine`.
 
 It reads a question on standard input and answers with lines of standard output, each a JSON value:
-{"looking_at": name}, perhaps {"rehearsing": name}, and {"name": name, ...fields of `Description`}. A network is
-anyone's code, which may print or end the process: what it prints goes to standard error, and the lines tell whoever
-asked which network was being looked at.
+{"looking_at": name, "printed": bytes of standard error so far}, perhaps {"rehearsing": name}, and {"name": name,
+...fields of `Description`}. A network is anyone's code, which may print or end the process: what it prints goes to
+standard error, and the lines tell whoever asked which network was being looked at.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def main() -> None:
             print(json.dumps(value), file=answers, flush=True)
 
         for name, asked in question["models"].items():
-            tell({"looking_at": name})
+            printed = os.fstat(sys.stderr.fileno()).st_size
+            tell({"looking_at": name, "printed": printed})
             description = describe_one(
                 asked["model"],
                 question["num_classes"],

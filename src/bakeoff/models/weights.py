@@ -169,8 +169,8 @@ def _unread(path: Path, error: Exception) -> str:
         return f"it is damaged or of another kind ({type(error).__name__}); put the whole file there{FETCHED_AGAIN}"
     tensors = path.with_name(f"{path.stem}-tensors{path.suffix}")
     code = (
-        f"import torch; all = torch.load({str(path)!r}, map_location='cpu', weights_only=False); "
-        f"torch.save(all.get('state_dict', all.get('model', all)), {str(tensors)!r})"
+        f"import torch; saved = torch.load({str(path)!r}, map_location='cpu', weights_only=False); "
+        f"torch.save(saved.get('state_dict', saved.get('model', saved)), {str(tensors)!r})"
     )
     return (
         f"beside tensors it holds an object of {foreign.group(1)}, which is not made, because making objects can "

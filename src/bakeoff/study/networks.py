@@ -9,7 +9,6 @@ and the versions of torch and timm. Networks that Bakeoff does not ship also reh
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -205,7 +204,7 @@ def _answers(
             for line in _lines(process, json.dumps({"models": questions, **of_study})):
                 told: dict[str, Any] = json.loads(line)
                 if "looking_at" in told:
-                    at, before = told["looking_at"], os.fstat(printed.fileno()).st_size
+                    at, before = told["looking_at"], told["printed"]
                 if "rehearsing" in told:
                     _say(
                         f"variant {at}: rehearsal of a run, because the network is not Bakeoff's own"

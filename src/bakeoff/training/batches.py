@@ -57,8 +57,10 @@ def cut_epoch(images: int, global_batch: int, micro_batch: int) -> tuple[Step, .
 
 def smallest_micro_batch(images: int, global_batch: int, micro_batch: int) -> int:
     """Return how many images the smallest micro-batch of an epoch of `images` has."""
-    steps = cut_epoch(images, global_batch, min(micro_batch, global_batch))
-    return min(part.images for step in steps for part in step.micro_batches)
+    steps = math.ceil(images / global_batch)
+    # The sizes of steps differ by at most one, and so do those of a step's micro-batches.
+    sizes = (images // steps, math.ceil(images / steps))
+    return min(size // math.ceil(size / micro_batch) for size in sizes)
 
 
 def spread(start: int, stop: int, parts: int) -> list[tuple[int, int]]:
