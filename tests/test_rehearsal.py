@@ -324,9 +324,9 @@ def test_weights_that_are_not_finite_are_told_by_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
-def test_nobody_is_told_to_remove_weights(name: str, tmp_path: Path) -> None:
+def test_the_only_copy_of_weights_is_not_to_be_lost(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"junk")
     with pytest.raises(UserError, match=f"{name}.*put the whole file there") as caught:
         check_whole(tmp_path / name)
         load_weights(nn.Linear(1, 1), tmp_path / name)
-    assert "emove" not in str(caught.value)
+    assert "remove" not in str(caught.value)
