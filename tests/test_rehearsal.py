@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from bakeoff.models.weights import load_weights
 from bakeoff.models.weights_files import check_whole
 from bakeoff.study.networks import describe_networks, is_shipped
 from bakeoff.training.batches import cut_epoch, smallest_micro_batch
+from bakeoff.workflow import with_single_images
 from conftest import REPOSITORY, SCHEMAS
 from runs import prepare_data, spec_with
 
@@ -302,6 +304,29 @@ def test_a_micro_batch_of_one_image_is_told_where_it_cannot_be(tmp_path: Path) -
     assert set(said) == {"own"}
     assert "micro-batch of a single image" in said["own"]
     assert "set recipe_overrides.micro_batch to a larger number" in said["own"]
+
+
+@pytest.mark.parametrize(
+    ("data", "batches", "expected"),
+    [
+        ({"kind": "archive"}, (128, 64), False),
+        ({"kind": "archive"}, (128, 1), True),
+        # 503 images are trained on, in steps of 5 and 6.
+        ({"kind": "shapes", "shapes": {"train_images": 603}}, (6, 2), True),
+        ({"kind": "shapes", "shapes": {"train_images": 603}}, (6, 6), False),
+        # How many images a user's own archive has is not known yet.
+        ({"kind": "archive", "md5": "0" * 32, "limit": {"train": 603}}, (6, 2), False),
+    ],
+)
+def test_micro_batches_of_one_image_follow_from_the_configuration(
+    data: dict[str, Any], batches: tuple[int, int], expected: bool
+) -> None:
+    recipe = dict(zip(("global_batch", "micro_batch"), batches, strict=True))
+    study: Any = SimpleNamespace(
+        data={**data, "validation": {"images": 100}},
+        variants={"only": SimpleNamespace(recipe=recipe)},
+    )
+    assert with_single_images(study) == ({"only"} if expected else set())
 
 
 # Files of weights

@@ -185,7 +185,7 @@ def load_layout(layers: Sequence[Layer], schemas: Path) -> Layout:
         CLASSES,
         IMAGE_SIZE,
         NETWORKS,
-        _with_single_images(study),
+        with_single_images(study),
     )
     runs = trained_as(study, networks)
     seeds = seeds_needed(study, runs)
@@ -207,7 +207,7 @@ def load_layout(layers: Sequence[Layer], schemas: Path) -> Layout:
     return Layout(study, networks, runs, seeds, specs, weights_files(study, seeds, folder))
 
 
-def _with_single_images(study: Study) -> set[str]:
+def with_single_images(study: Study) -> set[str]:
     """Return the variants that are trained on a micro-batch of one image, as far as the configuration tells."""
     images, _ = split_sizes(study.data)
     # Of a user's own archive only `prepare` knows the number of images; each run looks again.
