@@ -21,6 +21,7 @@ NEUTRAL = frozenset(
         "bakeoff.errors",
         "bakeoff.files",
         "bakeoff.evaluation.provenance",
+        "bakeoff.evaluation.rehearsal",
         "bakeoff.models.weights_files",
         "bakeoff.study",
         "bakeoff.study.closure",

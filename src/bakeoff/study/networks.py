@@ -24,9 +24,10 @@ from bakeoff.errors import UserError
 from bakeoff.files import canonical_json, file_digest, read_json, sha256_text, write_json
 from bakeoff.models.registry import BUILDER_MODULES
 from bakeoff.study.closure import file_digest as code_digest
-from bakeoff.study.closure import source_digest
+from bakeoff.study.closure import module_file, source_digest
 
 DESCRIBE = "bakeoff.models.describe"
+RUN = "bakeoff.evaluation.run"
 REHEARSAL = "bakeoff.evaluation.rehearsal"
 EXAMINE = "bakeoff.evaluation.examine"
 # What timm calls the networks that config/models.yaml takes from it. A test rehearses each of them, and each builder of
@@ -152,10 +153,17 @@ def _key(model: Mapping[str, Any], classes: int, image_size: int, single: bool) 
         single,
         builder_digest(model["builder"]),
         source_digest(DESCRIBE),
-        "" if is_shipped(model) else source_digest(REHEARSAL),
+        [] if is_shipped(model) else [source_digest(RUN), _rehearsal_digest()],
         library_versions(),
     ]
     return sha256_text(canonical_json(parts))
+
+
+def _rehearsal_digest() -> str:
+    """Return the digest of the one module that decides what is refused, and no result."""
+    file = module_file(REHEARSAL)
+    assert file is not None  # it is part of this package
+    return code_digest(file)
 
 
 def _read(cache: Path) -> dict[str, Any]:
