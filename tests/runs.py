@@ -49,6 +49,10 @@ SPEC: dict[str, Any] = {
 }  # fmt: skip
 
 
+# Of the code that a run executes, as the script of the rule `train` passes them on.
+CODE = JobSpec("train", Path(), Path()).digests()
+
+
 def spec_with(
     recipe: dict[str, Any] | None = None, model: dict[str, Any] | None = None
 ) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import math
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from bakeoff.errors import UserError
 from bakeoff.models import build, create_model, input_policy, load_variants
 from bakeoff.models.cards import write_cards
 from bakeoff.models.cifar_resnet import CifarResNet, DropPath, PadShortcut
-from bakeoff.models.describe import describe
+from bakeoff.models.describe import Description, describe_one
 from bakeoff.models.eca import EcaLayer, adaptive_kernel_size
 from bakeoff.models.fetch import fetch
 from bakeoff.models.ghost import GhostModule
@@ -52,8 +51,8 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def described() -> dict[str, dict[str, Any]]:
-    return describe(VARIANTS, num_classes=100, image_size=32)
+def described() -> dict[str, Description]:
+    return {name: describe_one(entry, 100, 32) for name, entry in VARIANTS.items()}
 
 
 def parameters(model: nn.Module) -> int:
@@ -107,10 +106,10 @@ def test_resize224_is_the_papers_network(
     name: str, at_1000: int, at_100: int, macs_g: float
 ) -> None:
     entry = {**VARIANTS[name], "input_policy": "resize224"}
-    large = describe({name: entry}, num_classes=1000, image_size=32)[name]
-    assert large["error"] is None
-    assert large["params"] == at_1000
-    assert large["macs"] / 1e9 == pytest.approx(macs_g, abs=0.0006)
+    large = describe_one(entry, num_classes=1000, image_size=32)
+    assert large.error is None
+    assert large.params == at_1000
+    assert (large.macs or 0) / 1e9 == pytest.approx(macs_g, abs=0.0006)
     assert parameters(on_meta(name, policy="resize224")) == at_100
 
 
@@ -394,29 +393,29 @@ def test_large_networks_learn_a_batch_by_heart(name: str) -> None:
 # Description
 
 
-def test_every_variant_is_described(described: dict[str, dict[str, Any]]) -> None:
-    assert {name: d["error"] for name, d in described.items() if d["error"]} == {}
-    assert described["resnet_20"]["params"] == 275_572
+def test_every_variant_is_described(described: dict[str, Description]) -> None:
+    assert {name: d.error for name, d in described.items() if d.error} == {}
+    assert described["resnet_20"].params == 275_572
     # Convolutions and the classifier of He et al.'s network, counted by hand.
     stem, first, head = 27 * 16 * 1024, 6 * 144 * 16 * 1024, 64 * 100
     second = (144 * 32 + 5 * 288 * 32) * 256
     third = (288 * 64 + 5 * 576 * 64) * 64
-    assert described["resnet_20"]["macs"] == stem + first + second + third + head
+    assert described["resnet_20"].macs == stem + first + second + third + head
 
 
-def test_equal_fingerprints_are_equal_networks(described: dict[str, dict[str, Any]]) -> None:
+def test_equal_fingerprints_are_equal_networks(described: dict[str, Description]) -> None:
     by_fingerprint: dict[str, set[str]] = {}
     for name, description in described.items():
-        by_fingerprint.setdefault(description["fingerprint"], set()).add(name)
+        by_fingerprint.setdefault(str(description.fingerprint), set()).add(name)
     same = [names for names in by_fingerprint.values() if len(names) > 1]
     assert same == [{"eca_resnet_20", "eca_resnet_20_k3", "eca_resnet_20_after_conv2"}]
 
 
 def fingerprint(builder: str, classes: int = 100, size: int = 32, **args: Any) -> str:
     model = {"builder": builder, "args": args}
-    text = describe({"x": model}, classes, size)["x"]
-    assert text["error"] is None, text["error"]
-    return str(text["fingerprint"])
+    description = describe_one(model, classes, size)
+    assert description.error is None, description.error
+    return str(description.fingerprint)
 
 
 @pytest.mark.parametrize(
@@ -446,32 +445,6 @@ def test_fingerprint_ignores_another_spelling() -> None:
     assert default == fingerprint(
         "eca_resnet", depth=20, kernel_size=3, position="after_conv2", shortcut="A"
     )
-
-
-def test_describe_as_a_program_reports_errors_and_agrees(
-    described: dict[str, dict[str, Any]],
-) -> None:
-    question = {
-        "models": {
-            "ghostnet_100": VARIANTS["ghostnet_100"],
-            "typo": {"builder": "cifar_resnett"},
-            "small": {"builder": "mlp_mixer", "args": {"patch_size": 5}},
-        },
-        "num_classes": 100,
-        "image_size": 32,
-    }
-    answer = json.loads(
-        subprocess.run(
-            [sys.executable, "-m", "bakeoff.models.describe"],
-            input=json.dumps(question),
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    )
-    assert answer["ghostnet_100"] == described["ghostnet_100"]
-    assert "did you mean 'cifar_resnet'" in answer["typo"]["error"]
-    assert "patch_size" in answer["small"]["error"]
 
 
 def test_cards_hold_what_was_measured(tmp_path: Path) -> None:
@@ -542,8 +515,7 @@ def test_a_builder_in_the_users_own_file(tmp_path: Path) -> None:
         create_model(f"{file}:huge", variants={})
     with pytest.raises(UserError, match="no file"):
         find_builder(f"{tmp_path}/other.py:tiny")
-    told = describe({"h": {"builder": f"{file}:headless"}}, 10, 32)["h"]["error"]
-    assert "logits" in told
+    assert "logits" in str(describe_one({"builder": f"{file}:headless"}, 10, 32).error)
     file.write_text("import nothing_of_this_name")
     with pytest.raises(UserError, match="nothing_of_this_name"):
         find_builder(f"{file}:tiny")

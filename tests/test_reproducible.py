@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from bakeoff.training.interrupts import InterruptedRunError
 from safetensors.torch import load_file
 
 from bakeoff.data import DataConfig, prepare
@@ -17,13 +16,14 @@ from bakeoff.data.prepared import load_meta, load_split
 from bakeoff.errors import UserError
 from bakeoff.evaluation.run import RunPaths, execute
 from bakeoff.models.factory import build, load_variants
+from bakeoff.support.interrupts import InterruptedRunError
 from bakeoff.training.augment import AugmentConfig, InputPipeline
 from bakeoff.training.devices import on_device
 from bakeoff.training.loop import Trainer
 from bakeoff.training.predict import predict
 from bakeoff.training.reproducible import check_reproducible
-from conftest import REPOSITORY, SCHEMAS
-from runs import DATA, spec_with, train
+from conftest import REPOSITORY
+from runs import CODE, DATA, spec_with, train
 from stateful_networks import odd
 
 VARIANTS = load_variants(REPOSITORY / "config" / "models.yaml")
@@ -57,7 +57,7 @@ def odd_spec(layer: str, **recipe: Any) -> dict[str, Any]:
 
 
 def paths(data: Path, folder: Path) -> RunPaths:
-    return RunPaths(data, folder / "run", folder / "checkpoints", SCHEMAS / "metrics.schema.yaml")
+    return RunPaths(data, folder / "run", folder / "checkpoints")
 
 
 def assert_saved_weights_predict(spec: dict[str, Any], data: Path, run: Path) -> None:
@@ -99,7 +99,7 @@ def test_every_variant_predicts_what_it_has_predicted(
     entry = VARIANTS[name]
     model = {"builder": entry["builder"], "args": entry.get("args", {})}
     spec = spec_with(TINY | {"ema_decay": 0.9}, model)
-    execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=1)
+    execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=1, code=CODE)
     assert_saved_weights_predict(spec, data, tmp_path / "run")
 
 
@@ -109,7 +109,7 @@ def test_an_odd_network_predicts_what_it_has_predicted_and_resumes(
 ) -> None:
     spec = odd_spec(layer, epochs=2)
     calm, stopped = tmp_path / "calm", tmp_path / "stopped"
-    execute(spec, 0, paths(data, calm), gpus=0, checkpoint_minutes=1)
+    execute(spec, 0, paths(data, calm), gpus=0, checkpoint_minutes=1, code=CODE)
     assert_saved_weights_predict(spec, data, calm / "run")
 
     train_step = Trainer._train_step
@@ -122,8 +122,8 @@ def test_an_odd_network_predicts_what_it_has_predicted_and_resumes(
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_train_step", told)
         with pytest.raises(InterruptedRunError):
-            execute(spec, 0, paths(data, stopped), gpus=0, checkpoint_minutes=1)
-    execute(spec, 0, paths(data, stopped), gpus=0, checkpoint_minutes=1)
+            execute(spec, 0, paths(data, stopped), gpus=0, checkpoint_minutes=1, code=CODE)
+    execute(spec, 0, paths(data, stopped), gpus=0, checkpoint_minutes=1, code=CODE)
     assert_same(calm, stopped)
 
 
@@ -196,6 +196,6 @@ def test_a_network_that_is_told_to_stop_after_a_bad_step_keeps_its_good_checkpoi
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_train_step", spoiled)
         with pytest.raises(UserError, match="the weights are not finite at step 4"):
-            execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=1)
+            execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=1, code=CODE)
     assert [path.name for path in (tmp_path / "checkpoints").glob("*.pt")] == ["step-000000003.pt"]
-    execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=1)
+    execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=1, code=CODE)

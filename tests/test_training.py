@@ -23,7 +23,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from bakeoff.errors import UserError
-from bakeoff.evaluation.run import RunPaths, execute
+from bakeoff.evaluation.results import RunPaths
+from bakeoff.evaluation.run import execute
 from bakeoff.support import checkpoint
 from bakeoff.support.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from bakeoff.support.interrupts import INTERRUPTED, InterruptedRunError
@@ -34,8 +35,8 @@ from bakeoff.training.loop import Trainer
 from bakeoff.training.optimization import WeightAverage, learning_rate, parameter_groups
 from bakeoff.training.predict import predict, score
 from bakeoff.training.recipe import Recipe
-from conftest import REPOSITORY, SCHEMAS, project_environment
-from runs import SPEC, prepare_data, spec_with, train, train_command
+from conftest import REPOSITORY, project_environment
+from runs import CODE, SPEC, prepare_data, spec_with, train, train_command
 
 # 400 images to train on make 4 steps an epoch and 4 micro-batches a step.
 RECIPE = Recipe.from_mapping(SPEC["recipe"])
@@ -367,11 +368,9 @@ def test_told_to_stop_before_and_after_the_end_of_an_epoch(
             self.stop.signal = "SIGTERM"
 
     monkeypatch.setattr(Trainer, "_train_step", told)
-    paths = RunPaths(
-        data, tmp_path / "run", tmp_path / "checkpoints", SCHEMAS / "metrics.schema.yaml"
-    )
+    paths = RunPaths(data, tmp_path / "run", tmp_path / "checkpoints")
     with pytest.raises(InterruptedRunError, match=f"stopped at step {step} "):
-        execute(SPEC, 0, paths, gpus=0, checkpoint_minutes=1)
+        execute(SPEC, 0, paths, gpus=0, checkpoint_minutes=1, code=CODE)
     assert train(SPEC, data, tmp_path).returncode == 0
     assert_identical(tmp_path / "run", undisturbed)
 
@@ -393,11 +392,9 @@ def test_too_little_gpu_memory_names_the_setting(
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("bakeoff.training.loop.Trainer._forward", out_of_memory)
-    paths = RunPaths(
-        data, tmp_path / "run", tmp_path / "checkpoints", SCHEMAS / "metrics.schema.yaml"
-    )
+    paths = RunPaths(data, tmp_path / "run", tmp_path / "checkpoints")
     with pytest.raises(UserError, match=r"too little memory.*recipe_overrides\.micro_batch"):
-        execute(SPEC, 0, paths, gpus=0, checkpoint_minutes=1)
+        execute(SPEC, 0, paths, gpus=0, checkpoint_minutes=1, code=CODE)
 
 
 def test_tensorboard_changes_no_weight(undisturbed: Path, data: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from bakeoff.jobs.code import SOURCE, constants
 from bakeoff.jobs.state import State
 from bakeoff.models.registry import builder_code
 from bakeoff.models.weights_files import Source, check_weights, lock_path
-from bakeoff.planning.work import plan_spec
+from bakeoff.planning.work import plan_spec, split_sizes
 from bakeoff.provenance.spec import pack_spec, provenance_spec
 from bakeoff.slides.templates import check_slides
 from bakeoff.study.figures import ARGUMENTS, RUN_FILES, Figure, find_figures
@@ -35,6 +35,7 @@ from bakeoff.study.specs import (
     write_specs,
 )
 from bakeoff.study.study import CLASSES, IMAGE_SIZE, Study, load_study
+from bakeoff.training.batches import smallest_micro_batch
 
 BASE = "config/config.yaml"
 DOWNLOAD = "resources/cifar-100-binary.tar.gz"
@@ -192,6 +193,7 @@ def load_layout(
         CLASSES,
         IMAGE_SIZE,
         NETWORKS,
+        with_single_images(study),
     )
     runs = trained_as(study, networks)
     seeds = seeds_needed(study, runs)
@@ -222,6 +224,22 @@ def load_layout(
                 f"'{file}': the path of an input has no braces; rename it, or link to it."
             )
     return layout
+
+
+def with_single_images(study: Study) -> set[str]:
+    """Return the variants that are trained on a micro-batch of one image, as far as the configuration tells."""
+    images, _ = split_sizes(study.data)
+    # Of a user's own archive only `prepare` knows the number of images; each run looks again.
+    known = study.data["kind"] == "shapes" or not study.data.get("md5")
+    batches = {
+        name: (variant.recipe["global_batch"], variant.recipe["micro_batch"])
+        for name, variant in study.variants.items()
+    }
+    return {
+        name
+        for name, pair in batches.items()
+        if min(pair) == 1 or (known and smallest_micro_batch(images, *pair) == 1)
+    }
 
 
 def hold_root(root: Path) -> None:

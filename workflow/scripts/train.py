@@ -24,7 +24,8 @@ def main(words: list[str]) -> None:
 
         import torch
 
-        from bakeoff.evaluation.run import RunPaths, execute
+        from bakeoff.evaluation.results import RunPaths
+        from bakeoff.evaluation.run import execute
 
         torch.set_num_threads(options.threads)
         metrics = next(path for path in options.job.writes if path.endswith("metrics.json"))

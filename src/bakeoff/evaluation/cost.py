@@ -1,4 +1,4 @@
-"""Parameters, multiply-accumulates, latency and throughput of a network."""
+"""Parameters, latency and throughput of a network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 WARM_UP = 3
 
@@ -16,21 +15,6 @@ WARM_UP = 3
 def count_params(model: nn.Module) -> int:
     """Return the number of parameters."""
     return sum(parameter.numel() for parameter in model.parameters())
-
-
-@torch.inference_mode()
-def count_macs(model: nn.Module, size: int) -> int:
-    """Return the multiply-accumulates of one image of `size` pixels: convolutions and matrix products.
-
-    Counted by PyTorch's FlopCounterMode, which counts a multiply-accumulate as two operations.
-    """
-    was_training = model.training
-    model.eval()
-    device = next(model.parameters()).device
-    with FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, 3, size, size, device=device))
-    model.train(was_training)
-    return int(counter.get_total_flops()) // 2
 
 
 @torch.inference_mode()

@@ -121,7 +121,7 @@ def _parsed(
     """Return (digest, imports) of a file; the time stamp and size only key the cache."""
     try:
         tree = _Executed().visit(ast.parse(Path(file).read_bytes(), filename=file))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError):
         # A user's file that is not Python; whoever imports it says so.
         return hashlib.sha256(Path(file).read_bytes()).hexdigest(), ()
     if not file.endswith("__init__.py"):

@@ -22,21 +22,20 @@ network takes a fraction of a second; a network that asks for values is built in
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, in_one_line
 from bakeoff.files import canonical_json, sha256_text
-from bakeoff.models.factory import build_architecture
+from bakeoff.models.factory import build_architecture, raised_in
+from bakeoff.models.macs import mac_counter, macs
 from bakeoff.models.policy import input_policy
 from bakeoff.models.registry import MODEL_REGISTRY
 
@@ -56,32 +55,32 @@ class Description:
     error: str | None = None
 
 
-def describe(
-    models: Mapping[str, Mapping[str, Any]], num_classes: int, image_size: int
-) -> dict[str, dict[str, Any]]:
-    """Return {name: fields of `Description`} for {name: `model` of a run spec}."""
-    return {
-        name: asdict(describe_one(spec, num_classes, image_size)) for name, spec in models.items()
-    }
+def describe_one(
+    model_spec: Mapping[str, Any], num_classes: int, image_size: int, *, single: bool = False
+) -> Description:
+    """Return the description of one model; errors are reported in it, not raised.
 
-
-def describe_one(model_spec: Mapping[str, Any], num_classes: int, image_size: int) -> Description:
-    """Return the description of one model; errors are reported in it, not raised."""
+    Args:
+        model_spec: `model` of a run spec.
+        num_classes: of the data set.
+        image_size: height and width of its images, in pixels.
+        single: whether the network also has to train on a micro-batch of one image.
+    """
     try:
         size = input_policy(model_spec, image_size).input_size
         try:
-            return _describe_on("meta", model_spec, num_classes, image_size, size)
+            return _describe_on("meta", model_spec, num_classes, image_size, size, single)
         except (RuntimeError, UserError):
             # A network may need values (`.item()`), and a real mistake shows here as well.
-            return _describe_on("cpu", model_spec, num_classes, image_size, size)
+            return _describe_on("cpu", model_spec, num_classes, image_size, size, single)
     except UserError as error:
         return Description(error=str(error))
-    # The network is anyone's code; one that fails must not hide what the others are.
-    except Exception as error:
+    # The network is anyone's code; one that fails, or ends the process, must not hide what the others are.
+    except (Exception, SystemExit) as error:
         return Description(
-            error=f"The network fails on images of {image_size} pixels under input_policy "
-            f"{model_spec.get('input_policy', 'native32')}: {type(error).__name__}: "
-            f"{str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
+            error=f"The network of builder {model_spec['builder']!r} fails on images of {image_size} pixels under "
+            f"input_policy {model_spec.get('input_policy', 'native32')}: {type(error).__name__}: "
+            f"{in_one_line(error)} ({raised_in(error, model_spec['builder'])})."
         )
 
 
@@ -131,7 +130,12 @@ class _Recorder(TorchDispatchMode):
 
 
 def _describe_on(
-    device: str, model_spec: Mapping[str, Any], num_classes: int, image_size: int, size: int
+    device: str,
+    model_spec: Mapping[str, Any],
+    num_classes: int,
+    image_size: int,
+    size: int,
+    single: bool,
 ) -> Description:
     # On the CPU the random state decides what a network sees; the caller's stays as it is.
     with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad():
@@ -141,12 +145,17 @@ def _describe_on(
         construction = _Recorder({})
         with construction:
             model = build_architecture(model_spec, num_classes, image_size)
+        _check_parameters(model)
         images = torch.zeros(BATCH, 3, size, size)
-        training = _forward(model.train(), images)
-        with FlopCounterMode(display=False) as flops:
-            evaluation = _forward(model.eval(), images)
+        training = _forward(model.train(), images, num_classes)
+        if single:
+            _check_single(model, images[:1], num_classes)
+        with mac_counter() as counter:
+            evaluation = _forward(model.eval(), images[:1], num_classes)
     tensors = [
         f"{name}: {list(tensor.shape)} {tensor.dtype} {tensor.requires_grad}"
+        if isinstance(tensor, Tensor)
+        else f"{name}: {type(tensor).__name__}"
         for name, tensor in model.state_dict(keep_vars=True).items()
     ]
     # Of a builder of ours it is known that its operations tell all.
@@ -156,31 +165,52 @@ def _describe_on(
     return Description(
         fingerprint=sha256_text(text),
         params=sum(parameter.numel() for parameter in model.parameters()),
-        macs=flops.get_total_flops() // 2 // BATCH,
+        macs=macs(counter),
     )
 
 
-def _forward(model: nn.Module, images: Tensor) -> list[str]:
+def _check_parameters(model: nn.Module) -> None:
+    """Refuse a network that an optimizer could not be made for."""
+    lazy = [name for name, value in model.named_parameters() if is_lazy(value)]
+    if lazy:
+        raise UserError(
+            f"The parameter {lazy[0]} of the network gets its size in the first forward pass only; give lazy modules "
+            "their sizes."
+        )
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UserError("The network has no parameter that could be trained.")
+
+
+def _check_single(model: nn.Module, image: Tensor, num_classes: int) -> None:
+    try:
+        _forward(model, image, num_classes)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            "An epoch has a micro-batch of a single image, which this network cannot be trained on "
+            f"({in_one_line(error)}); set recipe_overrides.micro_batch to a larger number."
+        ) from None
+
+
+def _forward(model: nn.Module, images: Tensor, num_classes: int) -> list[str]:
+    """Return the operations of a forward pass of `images` (N, 3, S, S), which has to give (N, `num_classes`)."""
     named = {"images": images, **dict(model.named_parameters()), **dict(model.named_buffers())}
     recorder = _Recorder(named)
     with recorder:
         logits = model(images)
-    if not (isinstance(logits, Tensor) and logits.ndim == 2 and len(logits) == len(images)):
-        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    mode = "training" if model.training else "evaluation"
+    if not (isinstance(logits, Tensor) and logits.is_floating_point() and logits.ndim == 2):
+        found = (
+            f"{logits.dtype} of shape {tuple(logits.shape)}"
+            if isinstance(logits, Tensor)
+            else type(logits).__name__
+        )
         raise UserError(
-            f"The network returns {shape} for {len(images)} images; logits of shape "
+            f"In {mode} mode the network returns {found} for {len(images)} image(s); floating-point logits of shape "
             "(images, classes) are expected."
         )
+    if logits.shape != (len(images), num_classes):
+        raise UserError(
+            f"In {mode} mode the network returns logits of shape {tuple(logits.shape)} for {len(images)} image(s), but "
+            f"the data have {num_classes} classes; a builder is told their number as num_classes."
+        )
     return recorder.lines
-
-
-def main() -> None:
-    """Answer {"models", "num_classes", "image_size"} on standard input, both as JSON."""
-    question = json.load(sys.stdin)
-    json.dump(
-        describe(question["models"], question["num_classes"], question["image_size"]), sys.stdout
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.errors import UserError, did_you_mean
+from bakeoff.errors import UserError, did_you_mean, in_one_line
 from bakeoff.models.policy import input_policy
 from bakeoff.models.registry import MODEL_REGISTRY, Builder, find_builder
 from bakeoff.models.weights import load_weights
@@ -156,19 +156,33 @@ def _find_variants_file() -> Path:
 def _call(
     builder: Builder, name: str, args: Mapping[str, Any], ours: Mapping[str, Any]
 ) -> nn.Module:
+    from torch import nn  # noqa: PLC0415 (importing bakeoff.models stays cheap)
+
     _check_arguments(builder, name, args)
     try:
-        return builder(**ours, **args)
+        network = builder(**ours, **args)
     except UserError:
         raise
     # Builders are timm's or the user's own as well: what they raise on a bad value is anything.
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
+    except (Exception, SystemExit) as error:
         raise UserError(
             f"Builder {name!r} cannot build a network from args {dict(args)} for images of "
-            f"{ours['image_size']} pixels: {type(error).__name__}: {str(error).rstrip('.')} "
-            f"({Path(last.filename).name}, line {last.lineno})."
+            f"{ours['image_size']} pixels: {type(error).__name__}: {in_one_line(error)} "
+            f"({raised_in(error, name)})."
         ) from error
+    if not isinstance(network, nn.Module):
+        raise UserError(
+            f"Builder {name!r} returns {type(network).__name__}, expected a torch.nn.Module."
+        )
+    return network
+
+
+def raised_in(error: BaseException, builder: str) -> str:
+    """Return "file, line N": the innermost line of the builder's own file, or else the innermost of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = Path(builder.rpartition(":")[0]).name
+    frame = next((each for each in reversed(frames) if Path(each.filename).name == own), frames[-1])
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _check_arguments(builder: Builder, name: str, args: Mapping[str, Any]) -> None:

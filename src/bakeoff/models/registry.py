@@ -30,7 +30,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from bakeoff.errors import UserError, did_you_mean
+from bakeoff.errors import UserError, did_you_mean, in_one_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -136,9 +136,10 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    # A file of the user's own may even end the process.
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(
-            f"The file {path} fails when it is imported: {type(error).__name__}: {error}."
+            f"The file {path} fails when it is imported: {type(error).__name__}: {in_one_line(error)}."
         ) from error
     return module

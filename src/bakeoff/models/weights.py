@@ -7,6 +7,8 @@ to the network.
 from __future__ import annotations
 
 import logging
+import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bakeoff.errors import UserError
 from bakeoff.models.timm_config import pretrained_config
-from bakeoff.models.weights_files import check_digest, read_lock
+from bakeoff.models.weights_files import FETCHED_AGAIN, check_digest, read_lock
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -95,8 +97,8 @@ def load_weights(
     (such as a stem of another shape), may be missing from the file or differ in shape: they keep
     their initial values. `rename` translates the names of a file that does not fit as it is.
 
-    Raises UserError if the file is absent, damaged, not the one of its lock, or fits otherwise
-    than described.
+    Raises UserError if the file is absent, damaged, not the one of its lock, not finite, or fits
+    otherwise than described.
     """
     path = Path(path)
     state = read_state_dict(path)
@@ -111,8 +113,9 @@ def load_weights(
             f"The weights {path} do not fit the network: {shown}{more}. Use the weights of this "
             "very architecture; under input_policy native32 some networks cannot take any."
         )
-    unused = set(report.left_out)
-    model.load_state_dict({k: v for k, v in state.items() if k not in unused}, strict=False)
+    used = {name: tensor for name, tensor in state.items() if name not in report.left_out}
+    _check_finite(path, used)
+    model.load_state_dict(used, strict=False)
     log.info(
         "%s: loaded %d tensors; fresh: %s; left out: %s",
         path,
@@ -145,8 +148,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     # Each reader has several error types of its own for the many ways to be damaged.
     except Exception as error:
         raise UserError(
-            f"The file {path} cannot be read as weights ({type(error).__name__}): it is damaged or "
-            "of another kind. Remove it and fetch it again."
+            f"The file {path} cannot be read as weights: {_unread(path, error)}."
         ) from error
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
@@ -158,6 +160,37 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     ):
         raise UserError(f"The file {path} holds no named tensors; it is not a file of weights.")
     return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def _unread(path: Path, error: Exception) -> str:
+    """Say why a file was not read, and what to do about it."""
+    foreign = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
+    if foreign is None:
+        return f"it is damaged or of another kind ({type(error).__name__}); put the whole file there{FETCHED_AGAIN}"
+    tensors = path.with_name(f"{path.stem}-tensors{path.suffix}")
+    code = (
+        f"import torch; saved = torch.load({str(path)!r}, map_location='cpu', weights_only=False); "
+        f"torch.save(saved.get('state_dict', saved.get('model', saved)), {str(tensors)!r})"
+    )
+    return (
+        f"beside tensors it holds an object of {foreign.group(1)}, which is not made, because making objects can "
+        f"execute code; if you trust the file, keep its tensors alone with `python -c {shlex.quote(code)}` and name "
+        f"{tensors.name} in its place"
+    )
+
+
+def _check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Refuse weights that no training could start from."""
+    bad = [
+        name
+        for name, tensor in state.items()
+        if tensor.is_floating_point() and not tensor.float().isfinite().all()
+    ]
+    if bad:
+        raise UserError(
+            f"The weights {path} hold values that are not finite in {len(bad)} tensor(s), such as {bad[0]}; "
+            f"put a file of finite weights there{FETCHED_AGAIN}."
+        )
 
 
 def _match(model: nn.Module, state: Mapping[str, Tensor]) -> tuple[list[str], LoadReport]:

@@ -23,6 +23,8 @@ from bakeoff.files import file_digest, read_json
 
 # Set by the format; what is longer is no header.
 HEADER_LIMIT = 100_000_000
+# A file may be a user's only copy, so nobody is told to delete one.
+FETCHED_AGAIN = " (move this one away, and one of the hub is fetched again)"
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def check_lock(source: Source, path: Path, lock: Lock | None) -> None:
         locked = Source(lock.hub, lock.file, lock.revision, lock.sha256)
         raise UserError(
             f"{lock_path(path)} is the lock of {_pinned(locked)}, but the variant wants "
-            f"{_pinned(source)}; to change to that one, remove the lock, and {path.name} if it is "
+            f"{_pinned(source)}; to change to that one, remove the lock, and move {path.name} away if it is "
             "the old one."
         )
 
@@ -160,7 +162,7 @@ def check_whole(path: Path) -> None:
     if path.suffix != ".safetensors":
         return
     size = path.stat().st_size
-    again = "remove it, so that it is fetched again, or put the whole file there"
+    again = f"put the whole file there{FETCHED_AGAIN}"
     try:
         with path.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
@@ -193,9 +195,8 @@ def check_digest(path: Path, expected: str | None) -> str:
 
 def _another_file(path: Path, found: str, expected: str) -> str:
     return (
-        f"The weights {path} have {found}, but {expected} is expected; put the right file there, or "
-        "remove it to have it fetched again. Only if this one is meant, remove "
-        f"{lock_path(path).name} and any weights.sha256."
+        f"The weights {path} have {found}, but {expected} is expected; put the right file there{FETCHED_AGAIN}. Only "
+        f"if this one is meant, remove {lock_path(path).name} and any weights.sha256."
     )
 
 

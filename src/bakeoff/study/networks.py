@@ -2,27 +2,46 @@
 
 Building needs torch, which is too slow to import at every parse. So a subprocess does it, and a cache keeps the
 answers, keyed by everything that they depend on: the model's arguments, the source files of its builder,
-and the versions of torch and timm.
+and the versions of torch and timm. Networks that Bakeoff does not ship also rehearse a run there
+(`bakeoff.support.rehearsal`), so that what would fail at a run's end is told before its start.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from bakeoff.errors import UserError
 from bakeoff.files import canonical_json, read_json, sha256_text, write_json
-from bakeoff.jobs.code import source_digest
-from bakeoff.models.registry import builder_code
+from bakeoff.jobs.code import SOURCE, file_digest, source_digest
+from bakeoff.models.registry import builder_code, builder_modules
 
 DESCRIBE = "bakeoff.models.describe"
+RUN = "bakeoff.evaluation.run"
+REHEARSAL = SOURCE / "support" / "rehearsal.py"
+EXAMINE = "bakeoff.evaluation.examine"
+# What timm calls the networks that config/models.yaml takes from it. A test rehearses each of them, and each builder of
+# our own, so that no study has to.
+REHEARSED_TIMM = frozenset(
+    {
+        "coatnet_0_224",
+        "convnext_tiny",
+        "cspresnet50",
+        "ghostnet_100",
+        "mixer_b16_224",
+        "resnest50d",
+    }
+)
+REHEARSED_TIMM_ARGS = frozenset({"name", "drop_rate", "drop_path_rate"})
 
 
 @dataclass(frozen=True)
@@ -52,37 +71,73 @@ def library_versions(policy: str = "compatible") -> dict[str, str]:
     return found
 
 
+def is_shipped(model: Mapping[str, Any]) -> bool:
+    """Return whether a model is one whose rehearsal the tests have seen."""
+    args = model.get("args") or {}
+    if model["builder"] == "timm":
+        return args.get("name") in REHEARSED_TIMM and args.keys() <= REHEARSED_TIMM_ARGS
+    return model["builder"] in builder_modules()
+
+
 def describe_networks(
-    models: Mapping[str, Mapping[str, Any]], classes: int, image_size: int, cache: Path
+    models: Mapping[str, Mapping[str, Any]],
+    classes: int,
+    image_size: int,
+    cache: Path,
+    single: Set[str] = frozenset(),
 ) -> dict[str, Network]:
     """Return {variant: Network} for {variant: model}, building only what `cache` does not know.
 
+    Args:
+        models: `model` of each variant.
+        classes: of the data set.
+        image_size: height and width of its images, in pixels.
+        cache: a JSON file; it only saves time.
+        single: variants that have to be trained on a micro-batch of one image.
+
     Raises:
-        UserError: a network cannot be built; one sentence for each.
+        UserError: a network cannot be built, or fails in its rehearsal; one sentence for each.
     """
-    keys = {name: _key(model, classes, image_size) for name, model in models.items()}
+    keys = {
+        name: _key(model, classes, image_size, name in single) for name, model in models.items()
+    }
     known = _read(cache)
-    missing = {name: model for name, model in models.items() if keys[name] not in known}
-    if missing:
-        described = _describe(missing, classes, image_size)
-        failures = {name: text["error"] for name, text in described.items() if text.get("error")}
-        if failures:
-            lines = (f"variant {name}: {error}" for name, error in failures.items())
-            raise UserError("\n".join(lines))
-        for name, text in described.items():
-            known[keys[name]] = asdict(Network(text["fingerprint"], text["params"], text["macs"]))
-        # It only saves time, and a dry run may look at a folder that is read-only.
+    # Two variants may be one model; one of them is asked about.
+    asked = {keys[name]: name for name in models if keys[name] not in known}
+    if asked:
+        questions = {
+            name: {
+                "model": models[name],
+                "single": name in single,
+                "rehearse": not is_shipped(models[name]),
+            }
+            for name in asked.values()
+        }
+        answers = _examine(questions, classes, image_size)
+        for key, name in asked.items():
+            if not answers[name]["error"]:
+                known[key] = {field: answers[name][field] for field in Network.__annotations__}
+        # A folder that cannot be written costs time, no result.
         with suppress(OSError):
             write_json(cache, known)
+        failures = [
+            f"variant {name}: {answers[asked[key]]['error']}"
+            for name, key in keys.items()
+            if key not in known
+        ]
+        if failures:
+            raise UserError("\n".join(failures))
     return {name: Network(**known[key]) for name, key in keys.items()}
 
 
-def _key(model: Mapping[str, Any], classes: int, image_size: int) -> str:
+def _key(model: Mapping[str, Any], classes: int, image_size: int, single: bool) -> str:
     parts = [
         model,
         classes,
         image_size,
+        single,
         source_digest(DESCRIBE, *builder_code(model["builder"])),
+        [] if is_shipped(model) else [source_digest(RUN), file_digest(REHEARSAL)],
         library_versions(),
     ]
     return sha256_text(canonical_json(parts))
@@ -97,19 +152,84 @@ def _read(cache: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _describe(
-    models: Mapping[str, Mapping[str, Any]], classes: int, image_size: int
+def _examine(
+    questions: Mapping[str, Mapping[str, Any]], classes: int, image_size: int
 ) -> dict[str, dict[str, Any]]:
-    question = {"models": models, "num_classes": classes, "image_size": image_size}
-    process = subprocess.run(
-        [sys.executable, "-m", DESCRIBE],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if process.returncode != 0:
-        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(f"The networks of the study could not be examined: {last}")
-    answer: dict[str, dict[str, Any]] = json.loads(process.stdout)
-    return answer
+    """Return {variant: fields of a `Description`}, from as many processes as it takes.
+
+    A network that ends the process that looks at it is told, and the others are looked at in another one.
+    """
+    _say(f"Looking at {len(questions)} network(s) that are new or changed, once.")
+    answers: dict[str, dict[str, Any]] = {}
+    while len(answers) < len(questions):
+        rest = {name: asked for name, asked in questions.items() if name not in answers}
+        answers |= _answers(rest, {"num_classes": classes, "image_size": image_size})
+    return answers
+
+
+def _answers(
+    questions: Mapping[str, Mapping[str, Any]], of_study: Mapping[str, int]
+) -> dict[str, dict[str, Any]]:
+    """Return the answers of one process; its last one may be that the process was ended."""
+    answers: dict[str, dict[str, Any]] = {}
+    # Which network the process is looking at, and how much was printed before.
+    at: str | None = None
+    before = 0
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as printed,
+        subprocess.Popen(
+            [sys.executable, "-u", "-m", EXAMINE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=printed,
+            text=True,
+        ) as process,
+    ):
+        try:
+            for line in _lines(process, json.dumps({"models": questions, **of_study})):
+                told: dict[str, Any] = json.loads(line)
+                if "looking_at" in told:
+                    at, before = told["looking_at"], told["printed"]
+                if "rehearsing" in told:
+                    _say(
+                        f"variant {at}: rehearsal of a run, because the network is not Bakeoff's own"
+                    )
+                if "name" in told:
+                    answers[told.pop("name")], at = told, None
+        except BaseException:
+            process.kill()
+            raise
+        code = process.wait()
+        last = _last_line(printed, before)
+    if len(answers) < len(questions):
+        if at is None:
+            raise UserError(f"The networks of the study could not be examined: {last}.")
+        builder = questions[at]["model"]["builder"]
+        answers[at] = {
+            "error": f"Builder {builder!r} ended the process that looked at its network ({_ending(code)}): {last}."
+        }
+    return answers
+
+
+def _lines(process: subprocess.Popen[str], question: str) -> Iterator[str]:
+    assert process.stdin is not None  # both are pipes
+    assert process.stdout is not None
+    # A process that could not start does not read; what it printed says why.
+    with suppress(BrokenPipeError):
+        process.stdin.write(question)
+        process.stdin.close()
+    yield from process.stdout
+
+
+def _last_line(printed: IO[str], start: int) -> str:
+    printed.seek(start)
+    lines = printed.read().strip().splitlines()
+    return lines[-1].strip().rstrip(".") if lines else "it printed nothing"
+
+
+def _ending(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -55,6 +55,14 @@ def cut_epoch(images: int, global_batch: int, micro_batch: int) -> tuple[Step, .
     return tuple(steps)
 
 
+def smallest_micro_batch(images: int, global_batch: int, micro_batch: int) -> int:
+    """Return how many images the smallest micro-batch of an epoch of `images` has."""
+    steps = math.ceil(images / global_batch)
+    # The sizes of steps differ by at most one, and so do those of a step's micro-batches.
+    sizes = (images // steps, math.ceil(images / steps))
+    return min(size // math.ceil(size / micro_batch) for size in sizes)
+
+
 def spread(start: int, stop: int, parts: int) -> list[tuple[int, int]]:
     """Cut [start, stop) into `parts` neighbouring intervals whose lengths differ by at most one."""
     total = stop - start
