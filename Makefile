@@ -23,7 +23,7 @@ env: .venv/.installed  ## Create the environment in .venv from the lock file
 	@touch $@
 
 demo: env  ## The whole study on drawn images: tables, figures and a deck in minutes, no network, no GPU
-	snakemake --profile profiles/cpu demo
+	snakemake all --profile profiles/cpu --configfile config/demo.yaml
 	@echo
 	@echo "Done. Open results/demo/report/report.md and results/demo/slides/deck.en.pptx (or deck.zh.pptx)."
 

@@ -41,7 +41,7 @@ def uniform_recipe(batch: int, epochs: int) -> Recipe:
 
 def drawn_data(images: int) -> Path:
     """Prepare `images` drawn training images in a temporary folder and return it."""
-    folder = Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-"))
+    folder = Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-")) / "data"
     shapes = {"train_images": images + 100, "test_images": 100, "seed": 0}
     spec = {"kind": "shapes", "shapes": shapes, "validation": {"images": 100, "seed": 0}}
     prepare(DataConfig.from_mapping(spec), None, folder)

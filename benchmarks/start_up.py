@@ -20,16 +20,18 @@ import tempfile
 import time
 from pathlib import Path
 
-from bakeoff.workflow import load_layers, load_layout
+from bakeoff.jobs.frame import JobSpec
+from bakeoff.launch.command import job_text
+from bakeoff.workflow import load_layout
 from common import ROOT, drawn_data, show
 
-# Runs `python -m bakeoff ...` up to the first step.
+# Runs the script of the rule `train` up to the first step, which is its rehearsal's.
 UNTIL_FIRST_STEP = """
 import os, runpy, sys
 from torch.optim.optimizer import register_optimizer_step_post_hook
 register_optimizer_step_post_hook(lambda *_: os._exit(0))
-sys.argv = ["bakeoff", *sys.argv[1:]]
-runpy.run_module("bakeoff", run_name="__main__", alter_sys=True)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 LEAST = """
@@ -43,7 +45,7 @@ torch.optim.SGD([number], lr=0.1).step()
 def seconds(command: list[str], threads: int) -> tuple[float, float]:
     """Return wall time and processor time of a command."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONHASHSEED": "0"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
@@ -59,19 +61,24 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     os.chdir(ROOT)
-    layout = load_layout(load_layers([], {}, demo=True), ROOT / "workflow" / "schemas")
+    layout = load_layout(["config/demo.yaml"], {}, ROOT / "workflow" / "schemas")
     folder = Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-"))
     (folder / "spec.json").write_text(json.dumps(layout.specs[f"runs/{options.variant}"]))
+    job = JobSpec(
+        rule="train",
+        root=drawn_data(1000).parent,
+        spec=folder / "spec.json",
+        writes=(str(folder / "run" / "metrics.json"),),
+    )
     arguments = {
-        "--spec": folder / "spec.json",
+        "--job": job_text(job),
         "--seed": 0,
-        "--data": drawn_data(1000),
-        "--out": folder / "run",
         "--checkpoints": folder / "checkpoints",
         "--log-file": folder / "log.txt",
     }
     words = [str(word) for pair in arguments.items() for word in pair]
-    run = [sys.executable, "-c", UNTIL_FIRST_STEP, "train", *words]
+    script = str(ROOT / "workflow" / "scripts" / "train.py")
+    run = [sys.executable, "-c", UNTIL_FIRST_STEP, script, *words]
     commands = {
         "first_step": run,
         "least": [sys.executable, "-c", LEAST],

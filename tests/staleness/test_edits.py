@@ -117,6 +117,30 @@ EDITS = {
         "uniform:\n  # A comment.\n  global_batch: 1024\n  epochs: 200\n",
         set(),
     ),
+    "what a run logs": (
+        "src/bakeoff/evaluation/run.py",
+        '"%s: %s parameters, %d process(es) on %s"',
+        '"%s has %s parameters, %d process(es) on %s"',
+        set(),
+    ),
+    "what a run is refused with": (
+        "src/bakeoff/training/loop.py",
+        "the GPU has too little memory for",
+        "the GPU is too small for",
+        set(),
+    ),
+    "what the script of a run passes on": (
+        "workflow/scripts/train.py",
+        "execute(spec, options.seed,",
+        "execute(spec, options.seed + 1,",
+        {*EVERY_RUN, *AFTER_RUNS},
+    ),
+    "which files a figure is called with": (
+        "src/bakeoff/figures/files.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nUNUSED = 1\n",
+        {*COMPARISON_FIGURES, "plot ablation_deltas", "report", "provenance", *DECKS},
+    ),
     "how tables are tested": (
         "src/bakeoff/analysis/claims.py",
         "from __future__ import annotations\n",
@@ -194,6 +218,36 @@ def test_a_setting_costs_exactly(built: Checkout, name: str) -> None:
     file, change, expected = CONFIGURED[name]
     with built.configured(file, change):
         assert built.plan() == expected
+
+
+def test_a_new_family_costs_nothing(built: Checkout) -> None:
+    family = built.folder / "src/bakeoff/models/new_family.py"
+    family.write_text(
+        "from torch import nn\n\nfrom bakeoff.models.registry import register_model\n\n\n"
+        '@register_model("new_family")\ndef new_family(num_classes, image_size, input_policy):\n'
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3 * image_size**2, num_classes))\n"
+    )
+    try:
+        assert built.plan() == set()
+        with built.configured(
+            "config/models.yaml", {"mine": {"family": "Mine", "builder": "new_family"}}
+        ):
+            over = built.configured("config/config.yaml", {"variants": [*sorted(COMPARED), "mine"]})
+            with over:
+                assert built.plan() == {
+                    "train mine/seed0",
+                    "profile_model mine",
+                    *AFTER_COMPARISON,
+                }
+    finally:
+        family.unlink()
+
+
+def test_runs_stay_with_the_variant_that_has_them(built: Checkout) -> None:
+    """The same network under another name, listed before the one that is trained, is not trained again."""
+    variants = ["eca_resnet_20_k3", "resnet_20", "eca_resnet_20", "ghost_resnet_20"]
+    with built.configured("config/config.yaml", {"variants": variants}):
+        assert not {job for job in built.plan() if job.startswith("train")}
 
 
 def test_no_change(built: Checkout) -> None:
