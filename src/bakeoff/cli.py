@@ -201,7 +201,7 @@ def _weights_lock(options: argparse.Namespace) -> Path | None:
 def _download(options: argparse.Namespace) -> None:
     from bakeoff.data import DataConfig, download
 
-    download(DataConfig.from_mapping(read_json(options.spec)), options.out)
+    download(DataConfig.model_validate(read_json(options.spec)), options.out)
 
 
 def _fetch_weights(options: argparse.Namespace) -> None:
@@ -213,7 +213,8 @@ def _fetch_weights(options: argparse.Namespace) -> None:
 def _prepare(options: argparse.Namespace) -> None:
     from bakeoff.data import DataConfig, prepare
 
-    prepare(DataConfig.from_mapping(read_json(options.spec)), options.archive, options.out)
+    data = DataConfig.model_validate(read_json(options.spec)["data"])
+    prepare(data, options.archive, options.out)
 
 
 def _train(options: argparse.Namespace) -> None:

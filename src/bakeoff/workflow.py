@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data.config import DataConfig
+from bakeoff.data.config import CLASSES, IMAGE_SIZE
 from bakeoff.data.config import check as check_data
 from bakeoff.errors import UserError
 from bakeoff.models.weights_files import Source, check_weights, lock_path
@@ -23,7 +23,7 @@ from bakeoff.provenance.spec import pack_spec, provenance_spec
 from bakeoff.slides.templates import check_slides
 from bakeoff.staleness.state import State
 from bakeoff.staleness.tick import folder_holder, hold_root, keep_older_than_tick, write_tick
-from bakeoff.study.layers import Layer, load_yaml, merge_layers
+from bakeoff.study.layers import COMMAND_LINE, Layer, load_yaml, without_words
 from bakeoff.study.networks import Network, describe_networks
 from bakeoff.study.specs import (
     FIGURES,
@@ -34,17 +34,15 @@ from bakeoff.study.specs import (
     trained_as,
     write_specs,
 )
-from bakeoff.study.study import CLASSES, IMAGE_SIZE, Study, load_study
+from bakeoff.study.study import Study, load_study
 
 BASE = "config/config.yaml"
 DEMO = "config/demo.yaml"
 DOWNLOAD = "resources/cifar-100-binary.tar.gz"
 NETWORKS = Path("resources/networks.json")
-WEIGHTS = "resources/weights"
 LANGUAGES = ("zh", "en")
 # Keys that are given with --config to a target such as `why`, and are no part of a study.
 COMMAND_KEYS = frozenset({"target", "reason", "remove", "number", "slide", "file", "with_weights"})
-COMMAND_LINE = "--config on the command line"
 TABLE_SUFFIXES = ("csv", "md", "tex")
 # Reasons that are told unasked why a job is stale; `snakemake why` tells all.
 TOLD = 4
@@ -172,13 +170,13 @@ def load_layers(
     return [*layers, Layer(COMMAND_LINE, given)] if given else layers
 
 
-def load_layout(layers: Sequence[Layer], schemas: Path) -> Layout:
+def load_layout(layers: Sequence[Layer]) -> Layout:
     """Return the layout of the study that `layers` describe.
 
     Raises:
         UserError: a mistake in the configuration, or a network that cannot be built.
     """
-    study = load_study(layers, schemas, check_slides=check_slides)
+    study = load_study(layers, check_slides=check_slides)
     networks = describe_networks(
         {name: variant.model for name, variant in study.variants.items()},
         CLASSES,
@@ -187,30 +185,27 @@ def load_layout(layers: Sequence[Layer], schemas: Path) -> Layout:
     )
     runs = trained_as(study, networks)
     seeds = seeds_needed(study, runs)
-    # How runs are spread over a machine decides no result, so a `Study` does not know of it.
-    config = merge_layers(layers)
-    plan = plan_spec(study, networks, seeds, config.get("gpus", "auto"), config.get("price", {}))
-    cards = cards_spec(load_yaml(study.files["models"]))
+    cards = cards_spec(load_yaml(study.config.files.models))
     names = [layer.name for layer in layers if layer.name != COMMAND_LINE]
     given = next((layer.content for layer in layers if layer.name == COMMAND_LINE), {})
     compared = [runs[name] for name in study.comparison]
     specs = {
         **study_specs(study, networks),
-        "plan": plan,
+        "plan": plan_spec(study, networks, seeds),
         "cards": cards,
         "provenance": provenance_spec(study, seeds, compared, LANGUAGES),
-        "pack": pack_spec(study, names, given),
+        "pack": pack_spec(study, names, without_words(given)),
     }
-    folder = config.get("weights", {}).get("dir", WEIGHTS)
-    return Layout(study, networks, runs, seeds, specs, weights_files(study, seeds, folder))
+    weights = weights_files(study, seeds, study.config.weights.dir)
+    return Layout(study, networks, runs, seeds, specs, weights)
 
 
 def load_layouts(
-    configfiles: Sequence[str | Path], command_line: Mapping[str, Any], schemas: Path
+    configfiles: Sequence[str | Path], command_line: Mapping[str, Any]
 ) -> dict[str, Layout]:
     """Return {root: layout} of the main study and of the demo; the main study comes first."""
-    main = load_layout(load_layers(configfiles, command_line, demo=False), schemas)
-    demo = load_layout(load_layers(configfiles, command_line, demo=True), schemas)
+    main = load_layout(load_layers(configfiles, command_line, demo=False))
+    demo = load_layout(load_layers(configfiles, command_line, demo=True))
     return {main.study.root: main} | {
         root: layout for root, layout in {demo.study.root: demo}.items() if root != main.study.root
     }
@@ -241,17 +236,15 @@ def archive_of(layout: Layout) -> list[str]:
     Raises:
         UserError: `data.archive` names something that does not exist.
     """
-    if layout.study.data["kind"] != "shapes" and layout.state.reasons("data"):
+    if layout.study.data.kind != "shapes" and layout.state.reasons("data"):
         # What is prepared and current needs no archive any more.
-        check_data(DataConfig.from_mapping(layout.study.data))
+        check_data(layout.study.data)
     return archive_files(layout.study)
 
 
 def archive_files(study: Study) -> list[str]:
     """Return the archive of a study, whether it exists or not."""
-    if study.data["kind"] == "shapes":
-        return []
-    return [str(DataConfig.from_mapping(study.data).archive or DOWNLOAD)]
+    return [] if study.data.kind == "shapes" else [str(study.data.archive or DOWNLOAD)]
 
 
 def weights_files(study: Study, trained: Iterable[str], folder: str) -> dict[str, Path]:

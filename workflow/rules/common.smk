@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from bakeoff.errors import UserError
+from bakeoff.study.layers import read_arguments
 from bakeoff.questions import adopt_results, answer, clean_orphans, say_why
 from bakeoff.workflow import (
     LANGUAGES,
@@ -32,8 +33,7 @@ def load():
     try:
         layouts = load_layouts(
             workflow.overwrite_configfiles,
-            workflow.config_settings.config,
-            Path(workflow.basedir) / "schemas",
+            read_arguments(workflow.config_settings.config_args or []),
         )
         if workflow.is_main_process:
             for layout in layouts.values():
@@ -172,7 +172,12 @@ def get_download_spec(wildcards, output):
 def get_tensorboard(wildcards, output):
     # A function of `output`, which Snakemake does not track: watching a run does not change it.
     folder = f"{wildcards.root}/tensorboard/{wildcards.variant}/seed{wildcards.seed}"
-    return folder if config.get("tensorboard") else ""
+    return folder if LAYOUTS[wildcards.root].study.config.tensorboard else ""
+
+
+def get_checkpoint_minutes(wildcards, output):
+    # A function of `output`, which Snakemake does not track: how often a run is saved does not change it.
+    return LAYOUTS[wildcards.root].study.config.checkpoint_minutes
 
 
 def get_figures(wildcards):

@@ -33,12 +33,14 @@ rule train:
     params:
         weights=get_weights_file,
         tensorboard=get_tensorboard,
+        checkpoint_minutes=get_checkpoint_minutes,
     shell:
         "exec python -m bakeoff train --spec {input.spec} --seed {wildcards.seed}"
         " --data {wildcards.root}/data"
         " --out {wildcards.root}/runs/{wildcards.variant}/seed{wildcards.seed}"
         " --checkpoints {wildcards.root}/checkpoints/{wildcards.variant}/seed{wildcards.seed}"
         " --weights {params.weights} --tensorboard {params.tensorboard}"
+        " --checkpoint-minutes {params.checkpoint_minutes}"
         " --gpus {resources.gpu} --threads {threads}"
         " --record {wildcards.root} runs/{wildcards.variant}/seed{wildcards.seed} --log-file {log}"
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
+from bakeoff.data.config import CLASSES, IMAGE_SIZE
 from bakeoff.evaluation.cost import count_macs, count_params, images_per_second, latency_ms
 from bakeoff.evaluation.provenance import hardware, now
 from bakeoff.files import write_json
 from bakeoff.models.factory import build_architecture
 from bakeoff.models.policy import input_policy
-from bakeoff.study.study import CLASSES, IMAGE_SIZE
 from bakeoff.training.devices import check_gpus, on_device
 
 BATCH = 128

@@ -33,7 +33,7 @@ from bakeoff.models.policy import InputPolicy, input_policy
 from bakeoff.models.registry import BUILDER_MODULES
 from bakeoff.models.weights_files import Lock, read_lock
 from bakeoff.study.layers import load_yaml
-from bakeoff.training.augment import AugmentConfig, InputPipeline
+from bakeoff.training.augment import InputPipeline
 from bakeoff.training.devices import check_disk, make_accelerator, set_up_arithmetic
 from bakeoff.training.history import write_history
 from bakeoff.training.interrupts import StopRequest
@@ -97,7 +97,7 @@ def execute(
     verify(paths.data)
     check_disk(paths.checkpoints)
     set_up_arithmetic(gpus, spec["deterministic"])
-    recipe = Recipe.from_mapping(spec["recipe"])
+    recipe = Recipe.model_validate(spec["recipe"])
     accelerator = make_accelerator(gpus, recipe.precision)
     meta = load_meta(paths.data)
     policy = input_policy(spec["model"], meta.image_size)
@@ -176,7 +176,7 @@ def _pipeline(setting: Setting, images: np.ndarray[Any, Any]) -> InputPipeline:
         torch.from_numpy(np.array(images)),
         mean=policy.mean or meta.mean,
         std=policy.std or meta.std,
-        config=AugmentConfig.from_mapping(setting.recipe.augmentation),
+        config=setting.recipe.augmentation,
         input_size=policy.input_size,
         device=setting.accelerator.device,
         seed=setting.seed,

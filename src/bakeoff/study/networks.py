@@ -7,12 +7,16 @@ and the versions of torch and timm.
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +24,10 @@ from bakeoff.errors import UserError
 from bakeoff.files import canonical_json, read_json, sha256_text, write_json
 from bakeoff.models.registry import BUILDER_MODULES
 from bakeoff.study.closure import file_digest as code_digest
-from bakeoff.study.closure import source_digest
+from bakeoff.study.closure import module_file, source_digest
 
 DESCRIBE = "bakeoff.models.describe"
+ARGUMENT = "drop_path_rate"
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,50 @@ def builder_digest(builder: str) -> str:
         return source_digest("bakeoff.models", f"bakeoff.models.{BUILDER_MODULES[builder]}")
     path = Path(builder.rpartition(":")[0])
     return code_digest(path) if path.is_file() else "missing"
+
+
+def takes_drop_path(builder: str, args: Mapping[str, Any]) -> bool:
+    """Return whether a variant's builder has a `drop_path_rate`, found in its source: imports take long.
+
+    Args:
+        builder: as in models.yaml.
+        args: its arguments there; what they name, the builder has.
+    """
+    if ARGUMENT in args:
+        return True
+    if builder == "timm":
+        return any(ARGUMENT in text for text in _timm_sources(str(args.get("name"))))
+    path, function = Path(builder.rpartition(":")[0]), builder.rpartition(":")[2]
+    if builder in BUILDER_MODULES:
+        path = module_file(f"bakeoff.models.{BUILDER_MODULES[builder]}") or path
+    with suppress(OSError, SyntaxError, ValueError):
+        return any(
+            ARGUMENT in (each.arg for each in (*node.args.args, *node.args.kwonlyargs))
+            for node in ast.parse(path.read_bytes()).body
+            if isinstance(node, ast.FunctionDef) and function in (node.name, *_registered(node))
+        )
+    return False
+
+
+def _registered(function: ast.FunctionDef) -> list[object]:
+    """Return the names under which a function is registered as a builder."""
+    calls = (each for each in function.decorator_list if isinstance(each, ast.Call))
+    return [word.value for call in calls for word in call.args if isinstance(word, ast.Constant)]
+
+
+def _timm_sources(name: str) -> Iterator[str]:
+    """Yield the source of timm's module with the network `name`, and of the families that it derives from."""
+    package = find_spec("timm")
+    folders = [
+        Path(place) / "models" for place in (package and package.submodule_search_locations) or ()
+    ]
+    for folder in folders:
+        for file in folder.glob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            if f"\ndef {name.partition('.')[0]}(" in text:
+                yield text
+                for family in re.findall(r"^from \.([a-z]\w*) import", text, re.MULTILINE):
+                    yield (folder / f"{family}.py").read_text(encoding="utf-8")
 
 
 def library_versions(policy: str = "compatible") -> dict[str, str]:

@@ -12,12 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data.config import OFFICIAL_MD5
+from bakeoff.data.config import CLASSES, IMAGE_SIZE, DataConfig
 from bakeoff.files import write_text, write_text_if_changed
 from bakeoff.models.weights_files import Source
 from bakeoff.study.closure import source_digest
 from bakeoff.study.networks import Network, builder_digest, library_versions
-from bakeoff.study.study import CLASSES, IMAGE_SIZE, Ablation, Study, Variant
+from bakeoff.study.study import Ablation, Study, Variant
 
 FIGURES = (
     "accuracy_bars",
@@ -50,7 +50,7 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
     runs = trained_as(study, networks)
     specs: Specs = {
         "data": data_spec(study),
-        "download": {key: study.data.get(key) for key in ("kind", "urls", "md5")},
+        "download": study.data.model_dump(mode="json", include={"kind", "urls", "md5"}),
         "comparison": comparison_spec(study, runs),
         "claims": claims_spec(study),
         "slides": slides_spec(study),
@@ -80,11 +80,11 @@ def seeds_needed(study: Study, runs: Mapping[str, str]) -> dict[str, tuple[int, 
 
 def data_spec(study: Study) -> dict[str, Any]:
     """Return what decides the prepared data, except for the archive itself, which is a file."""
-    keys = {"archive": ("md5",), "shapes": ("shapes",)}[study.data["kind"]]
-    chosen = {
-        key: study.data[key] for key in ("kind", "validation", "limit", *keys) if key in study.data
+    own = {"archive": "md5", "shapes": "shapes"}[study.data.kind]
+    return {
+        "data": study.data.model_dump(mode="json", include={"kind", "validation", "limit", own}),
+        "sources": source_digest("bakeoff.data.preparation"),
     }
-    return {**chosen, "sources": source_digest("bakeoff.data.preparation")}
 
 
 def run_spec(study: Study, variant: Variant) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def claims_spec(study: Study) -> dict[str, Any]:
     """Return what decides the verdicts on the claims, given the tables."""
     return {
         "study": describe_study(study),
-        "claims": list(study.claims),
+        "claims": [claim.model_dump(mode="json", exclude_none=True) for claim in study.claims],
         "ablations": list(study.ablations),
         "sources": source_digest("bakeoff.analysis.claims"),
     }
@@ -262,14 +262,13 @@ def _recipes(study: Study) -> list[Mapping[str, Any]]:
     return [study.variants[name].recipe for name in study.comparison]
 
 
-def dataset_name(data: Mapping[str, Any]) -> str:
+def dataset_name(data: DataConfig) -> str:
     """Return what to call the data set: CIFAR-100 only where its official checksum is required."""
-    if data["kind"] == "shapes":
+    if data.kind == "shapes":
         return "shapes"
-    md5, archive = data.get("md5"), data.get("archive")
-    if md5 is None or md5 in OFFICIAL_MD5:
+    if data.official:
         return "cifar100"
-    return Path(archive).name.removesuffix(".tar.gz") if archive else "custom"
+    return data.archive.name.removesuffix(".tar.gz") if data.archive else "custom"
 
 
 def write_specs(folder: Path, specs: Specs, *, rewrite: bool) -> None:
