@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     os.chdir(ROOT)
-    layout = load_layout(load_layers([], {}, demo=True), ROOT / "workflow" / "schemas")
+    layout = load_layout(load_layers([], {}, demo=True))
     folder = Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-"))
     (folder / "spec.json").write_text(json.dumps(layout.specs[f"runs/{options.variant}"]))
     arguments = {

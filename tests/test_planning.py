@@ -56,7 +56,7 @@ from bakeoff.planning.work import Work, all_runs, split_sizes, works
 from bakeoff.staleness.records import record_job
 from bakeoff.training.batches import cut_epoch
 from bakeoff.workflow import Layout, load_layouts
-from conftest import SCHEMAS, Project, make_project
+from conftest import Project, make_project
 from runs import SPEC, spec_with
 from small_study import small_study
 
@@ -365,7 +365,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     project = make_project(tmp_path_factory.mktemp("study") / "project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project.folder)
-        yield load_layouts([], {}, SCHEMAS)["results"]
+        yield load_layouts([], {})["results"]
 
 
 def default_demands(study: Layout, predictor: Predictor) -> list[Demand]:
@@ -397,7 +397,7 @@ def test_gpus_and_price_reach_no_result(
     study: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(make_project(tmp_path / "project").folder)
-    other = load_layouts([], {"gpus": 8, "price": {"gpu_hour": 9.0}}, SCHEMAS)["results"]
+    other = load_layouts([], {"gpus": 8, "price": {"gpu_hour": 9.0}})["results"]
     assert other.specs["plan"]["gpus"] == 8
     assert other.specs["plan"]["price"] == {"gpu_hour": 9.0, "currency": "USD"}
     # A pack of the results says how Snakemake was called; nothing else may know.
@@ -408,7 +408,7 @@ def test_gpus_and_price_reach_no_result(
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("gpus", "many", "does not fit the pattern"),
+        ("gpus", "many", "expected auto or a whole number"),
         ("gpus", 0, "at least 1"),
         ("gpus", True, "a whole number"),
         ("price", {"gpu_hour": -1}, "price.gpu_hour is -1"),
@@ -420,7 +420,7 @@ def test_mistakes_in_the_settings_are_explained(
 ) -> None:
     monkeypatch.chdir(project.folder)
     with pytest.raises(UserError, match="config") as caught:
-        load_layouts([], {key: value}, SCHEMAS)
+        load_layouts([], {key: value})
     assert words in str(caught.value)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from bakeoff.errors import UserError
 from bakeoff.settings import WHOLE, Count, Md5, Seed, Settings
@@ -89,11 +88,11 @@ class DataConfig(Settings):
     """Where the official archive is fetched from, tried in this order."""
     md5: Md5 | None = None
     """Checksum of another archive that you trust; null accepts the two official ones."""
-    shapes: ShapesConfig | None = Field(default=None, validate_default=True)
+    shapes: ShapesConfig | None = None
     """Size and seed of the drawn data set (kind: shapes)."""
     limit: LimitConfig = LimitConfig()
     """A stratified part of each split, for quick studies; null takes all."""
-    validation: ValidationConfig = Field(default=ValidationConfig(), validate_default=True)
+    validation: ValidationConfig = ValidationConfig()
     """The part of train that is held out, stratified by class, for every choice that is made."""
 
     @field_validator("archive")
@@ -102,25 +101,6 @@ class DataConfig(Settings):
         if value == Path():
             raise ValueError("is empty, expected a path, or null to download the archive.")
         return value.expanduser() if value else None
-
-    @field_validator("shapes")
-    @classmethod
-    def _are_drawn(cls, value: ShapesConfig | None, info: ValidationInfo) -> ShapesConfig | None:
-        if value is None and info.data.get("kind") == "shapes":
-            raise ValueError(
-                "is missing, and data.kind is 'shapes'. It gives train_images, test_images and seed."
-            )
-        return value
-
-    @field_validator("validation")
-    @classmethod
-    def _leaves_images(cls, value: ValidationConfig, info: ValidationInfo) -> ValidationConfig:
-        for name, images in _train_images(info.data).items():
-            if value.images >= images:
-                raise ValueError(
-                    f"holds out {value.images} images, expected fewer than {name}, which is {images}."
-                )
-        return value
 
     @property
     def accepted_md5(self) -> frozenset[str]:
@@ -131,18 +111,6 @@ class DataConfig(Settings):
     def official(self) -> bool:
         """Whether these are the images of CIFAR-100 as published."""
         return self.kind == "archive" and (self.md5 is None or self.md5 in OFFICIAL_MD5)
-
-
-def _train_images(data: Mapping[str, Any]) -> dict[str, int]:
-    """Return {what sets it: most images that train can have}, as far as it is known before the data."""
-    found = {}
-    if data.get("kind") == "shapes" and data.get("shapes"):
-        found["data.shapes.train_images"] = data["shapes"].train_images
-    elif data.get("kind") == "archive" and (data.get("md5") or "") in ("", *OFFICIAL_MD5):
-        found["what CIFAR-100 has for training"] = OFFICIAL_TRAIN_IMAGES
-    if data.get("limit") and data["limit"].train:
-        found["data.limit.train"] = data["limit"].train
-    return found
 
 
 def check(config: DataConfig) -> None:

@@ -66,7 +66,8 @@ def work_of(study: Study, variant: str, network: Network) -> Work:
 
 def split_sizes(data: DataConfig) -> tuple[int, int]:
     """Return how many images are trained on and how many are held out, by a study's `data`."""
-    images = data.shapes.train_images if data.shapes else _archive_images(data)
+    drawn = data.kind == "shapes" and data.shapes
+    images = drawn.train_images if drawn else _archive_images(data)
     images = min(images, data.limit.train or images)
     held_out = min(data.validation.images, images - 1)
     return images - held_out, held_out

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.data.config import CLASSES
+from bakeoff.data.config import CLASSES, OFFICIAL_TRAIN_IMAGES
 from bakeoff.errors import UserError, did_you_mean
 from bakeoff.models.weights_files import Source
 from bakeoff.study.claims import ClaimConfig
@@ -33,6 +33,11 @@ class Whole:
         """Return which layer of the study's configuration says what stands at a path."""
         return origin(self.layers, path)
 
+    def last_said(self, *paths: Sequence[str | int]) -> str:
+        """Return the topmost layer that says something at one of the paths."""
+        names = [layer.name for layer in self.layers]
+        return max((origin(self.layers, path) for path in paths), key=names.index)
+
 
 def recipe_name(model: VariantConfig, protocol: str) -> str:
     """Return the name of the recipe by which a protocol trains a model."""
@@ -46,7 +51,7 @@ def cross_mistakes(whole: Whole, folder: Path) -> Iterator[str]:
     for name, ablation in whole.ablations.items():
         yield from _ablation(name, ablation, whole)
     yield from _weights(whole)
-    yield from _limits(whole)
+    yield from _data(whole)
     yield from _claims(whole)
     yield from _root(whole, folder)
 
@@ -125,8 +130,28 @@ def _weights(whole: Whole) -> Iterator[str]:
             )
 
 
-def _limits(whole: Whole) -> Iterator[str]:
-    for split, images in whole.config.data.limit:
+def _data(whole: Whole) -> Iterator[str]:
+    data, held_out = whole.config.data, whole.config.data.validation.images
+    most: dict[tuple[str, ...], int] = {}
+    if data.kind == "shapes" and data.shapes is None:
+        yield (
+            f"{whole.said('data', 'kind')}: data.kind is 'shapes', but data.shapes is missing. It gives "
+            "train_images, test_images and seed."
+        )
+    elif data.kind == "shapes" and data.shapes:
+        most["data", "shapes", "train_images"] = data.shapes.train_images
+    elif data.official:
+        most["the official archive",] = OFFICIAL_TRAIN_IMAGES
+    if data.limit.train:
+        most["data", "limit", "train"] = data.limit.train
+    for path, images in most.items():
+        if held_out >= images:
+            source = whole.last_said(("data", "validation", "images"), path)
+            yield (
+                f"{source}: data.validation.images is {held_out}, expected fewer than there are for training: "
+                f"{images} ({'.'.join(path)})."
+            )
+    for split, images in data.limit:
         if images is not None and images < CLASSES:
             yield (
                 f"{whole.said('data', 'limit', split)}: data.limit.{split} is {images}, expected at least "

@@ -94,9 +94,9 @@ class StudyConfig(Settings):
     """Names from models.yaml, in the order of the comparison."""
     ablations: Names = ()
     """Names from ablations.yaml."""
-    recipe_overrides: dict[str, Plain] = Field(default_factory=dict)
+    recipe_overrides: dict[str, Any] = Field(default_factory=dict)
     """Laid over every recipe of the study; keys as in recipes.yaml."""
-    variant_overrides: dict[str, dict[str, Plain]] = Field(default_factory=dict)
+    variant_overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Laid over single variants; keys as in models.yaml."""
     versions: Literal["strict", "compatible", "ignore"] = "compatible"
     """When another version of torch or timm makes a run stale."""

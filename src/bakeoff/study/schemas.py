@@ -1,4 +1,4 @@
-"""The JSON schemas of the configuration, for editors: `python -m bakeoff.study.schemas workflow/schemas` writes them."""
+"""The JSON schemas of the configuration, for editors: `python -m bakeoff.study.schemas FOLDER` writes them."""
 
 from __future__ import annotations
 

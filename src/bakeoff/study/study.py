@@ -195,7 +195,10 @@ def _file_names(config: Mapping[str, Any]) -> dict[str, str]:
     usual = Files().model_dump()
     files = config.get("files")
     given = files if isinstance(files, Mapping) else {}
-    return {kind: str(given.get(kind) or file) for kind, file in usual.items()}
+    return {
+        kind: str(given[kind]) if isinstance(given.get(kind), str) else file
+        for kind, file in usual.items()
+    }
 
 
 def _variant(

@@ -52,7 +52,12 @@ def parse(kind: TypeAdapter[Any], content: Any, where: Where) -> tuple[Any, list
     try:
         return kind.validate_python(_meant(kind, content)), []
     except ValidationError as error:
-        wrong = error.errors(include_url=False)
+        # Entries that are wrong are not counted; there are enough.
+        wrong = [
+            each
+            for each in error.errors(include_url=False)
+            if each["type"] != "too_short" or len(each["input"]) < each["ctx"]["min_length"]
+        ]
         return None, list(dict.fromkeys(_sentence(each, kind._type, where) for each in wrong))
 
 
@@ -145,7 +150,8 @@ def _sentence(error: ErrorDetails, kind: Any, place: Where) -> str:
             return f"{where} {facts['error']}"
     if what in _BOUNDS:
         word, bound = _BOUNDS[what]
-        return f"{where} is {shown(value)}, expected {word} {facts[bound]:g}.{meaning}"
+        limit = int(facts[bound]) if facts[bound] == int(facts[bound]) else facts[bound]
+        return f"{where} is {shown(value)}, expected {word} {limit}.{meaning}"
     if what in _EXPECTED:
         null = " or null" if type(None) in _options(expected) else ""
         hint = _number_hint(value) if what in ("int_type", "float_type") else ""
@@ -162,8 +168,8 @@ def _setting(kind: Any, path: Path) -> tuple[Any, str]:
             if step in fields:
                 kind, meaning = fields[str(step)].annotation, fields[str(step)].description or ""
                 break
-            if get_origin(option) in (dict, tuple):
-                kind = get_args(option)[-2 if get_origin(option) is tuple else 1]
+            if get_origin(option) in (dict, list, tuple):
+                kind = get_args(option)[1 if get_origin(option) is dict else 0]
                 break
         else:
             return None, meaning
