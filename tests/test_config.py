@@ -15,14 +15,16 @@ from pydantic import BaseModel
 
 from bakeoff.data.config import DataConfig
 from bakeoff.errors import UserError
+from bakeoff.questions import adopt_results
 from bakeoff.study.claims import ClaimConfig
-from bakeoff.study.config import AblationConfig, StudyConfig, VariantConfig
+from bakeoff.study.config import AblationConfig, Asked, StudyConfig, VariantConfig
 from bakeoff.study.layers import COMMAND_LINE, Layer, load_yaml, read_arguments, without_words
 from bakeoff.study.networks import takes_drop_path
 from bakeoff.study.schemas import schema_texts
 from bakeoff.study.specs import data_spec, run_spec
 from bakeoff.study.study import Study, load_study
 from bakeoff.training.recipe import Recipe
+from bakeoff.workflow import load_asked
 from conftest import REPOSITORY, SCHEMAS
 
 CONFIG: dict[str, Any] = load_yaml(REPOSITORY / "config" / "config.yaml")
@@ -269,7 +271,7 @@ BASE = "epochs: 9, global_batch: 8, micro_batch: 8, learning_rate: {base: 0.1, p
         ("recipes", f"a b: {{{BASE}, optimizer: {{name: sgd}}}}", "a b is a name that cannot be used"),
         ("recipes", f"5: {{{BASE}, optimizer: {{name: sgd}}}}", "5] is a name that cannot be used"),
         ("recipes", f"{LONG}: {{{BASE}, optimizer: {{name: sgd}}}}", "is a name that cannot be used"),
-        ("recipes", f"uniform: {{{BASE.replace('8', '8', 1)}, optimizer: {{name: sgd}}, epochs: 9}}", "stands there twice"),
+        ("recipes", f"uniform: {{{BASE}, optimizer: {{name: sgd}}, epochs: 9}}", "stands there twice"),
         ("models", "x: {family: X, builder: timm, args: {name: .inf}}", "x.args.name is inf"),
         ("models", "x: {family: X}", "x lacks the key 'builder'"),
         ("models", "x: {family: X, builder: a, published: {top1: .nan}}", "x.published.top1 is nan"),
@@ -449,6 +451,47 @@ def test_mistakes_on_the_command_line(argument: str, words: str) -> None:
     assert words in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("reason=", "reason is null, expected text"),
+        ("reason=null", "reason is null, expected text"),
+        ("target=", "target is null, expected text"),
+        ("number=", "number is null, expected text"),
+        ("slide=0", "slide is 0, expected at least 1"),
+        ("slide=two", 'slide is "two", expected a whole number'),
+        ("remove=perhaps", 'remove is "perhaps", expected true or false'),
+        ("with_weights=1", "with_weights is 1, expected true or false"),
+    ],
+)
+def test_what_is_asked_of_a_target_is_checked_too(argument: str, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_asked(read_arguments([argument]))
+    assert words in str(caught.value)
+
+
+def test_what_is_asked_of_a_target_is_typed() -> None:
+    given = [
+        "number=71.30",
+        "slide=3",
+        "remove=true",
+        "with_weights=true",
+        "reason=yes",
+        "target=1.5",
+        "gpus=8",
+    ]
+    asked = load_asked(read_arguments(given))
+    assert (asked.number, asked.slide, asked.target, asked.reason) == ("71.30", 3, "1.5", "yes")
+    assert asked.remove is True
+    assert asked.with_weights is True
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "None", "none"])
+def test_adopting_needs_a_reason(reason: str) -> None:
+    with pytest.raises(UserError, match="Say why the change is harmless"):
+        adopt_results({}, Asked(reason=reason) if reason else Asked())
+
+
 def test_arguments_of_one_key_merge_and_are_kept_for_an_archive() -> None:
     given = read_arguments(["data={limit: {train: 6000}}", "data={limit: {test: 500}}", "name=a b"])
     assert without_words(given) == {"data": {"limit": {"train": 6000, "test": 500}}, "name": "a b"}
@@ -525,14 +568,14 @@ def test_a_builder_of_ones_own_is_asked_for_its_arguments(tmp_path: Path) -> Non
 BOMB = "a0: &a0 {x: 1}\n" + "".join(
     f"a{n}: &a{n} {{l: *a{n - 1}, r: *a{n - 1}, m: *a{n - 1}}}\n" for n in range(1, 30)
 )
+LISTS = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         (BOMB, "unfolds to more than"),
-        (BOMB.replace("{l: *", "[*").replace(", r: *", ", *").replace(", m: *", ", *").replace("}\n", "]\n").replace("{x: 1]", "[1]"),
-         "unfolds to more than"),
+        (LISTS, "unfolds to more than"),
         ("a: &a {b: *a}", "holds itself"),
         ("a: " + 3000 * "[" + 3000 * "]", "nested too deeply"),
         ("a: 1\na: 2", "'a' stands there twice"),

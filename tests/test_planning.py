@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bakeoff.data.config import DataConfig
 from bakeoff.errors import UserError
 from bakeoff.files import write_json
 from bakeoff.planning import plan as planning
@@ -95,13 +96,17 @@ def test_work_cuts_epochs_as_the_engine_does(
     assert work.micro_batches == max(len(step.micro_batches) for step in steps)
 
 
+def sizes(data: dict[str, Any]) -> tuple[int, int]:
+    return split_sizes(DataConfig.model_validate(data))
+
+
 def test_images_are_those_of_the_split_without_what_is_held_out() -> None:
     held_out = {"images": 500, "seed": 0}
     shapes = {"kind": "shapes", "shapes": {"train_images": 4_500}, "validation": held_out}
     archive = {"kind": "archive", "validation": held_out, "limit": {"train": 10_000}}
-    assert split_sizes(shapes) == (4_000, 500)
-    assert split_sizes(archive) == (9_500, 500)
-    assert split_sizes({**archive, "limit": {"train": None}}) == (49_500, 500)
+    assert sizes(shapes) == (4_000, 500)
+    assert sizes(archive) == (9_500, 500)
+    assert sizes({**archive, "limit": {"train": None}}) == (49_500, 500)
 
 
 def test_images_of_an_archive_of_ones_own_are_guessed_from_its_size(tmp_path: Path) -> None:
@@ -114,11 +119,11 @@ def test_images_of_an_archive_of_ones_own_are_guessed_from_its_size(tmp_path: Pa
         "md5": "0" * 32,
         "validation": {"images": 1_000},
     }
-    images, held_out = split_sizes(own)
+    images, held_out = sizes(own)
     assert held_out == 1_000
     assert images + held_out == pytest.approx(11_000, rel=0.1)
-    assert sum(split_sizes({**own, "archive": str(tmp_path / "not yet there")})) == 50_000
-    assert sum(split_sizes({**own, "md5": None})) == 50_000
+    assert sum(sizes({**own, "archive": str(tmp_path / "not yet there")})) == 50_000
+    assert sum(sizes({**own, "md5": None})) == 50_000
 
 
 def test_a_prediction_is_the_formula_of_the_documentation() -> None:

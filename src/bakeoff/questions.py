@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from bakeoff.errors import UserError
 from bakeoff.files import write_text
 from bakeoff.staleness.commands import adopt, job_of, orphans, remove_orphan, why
 from bakeoff.staleness.state import State
+from bakeoff.study.config import Asked
 from bakeoff.workflow import Layout
 
-Question = Callable[[Mapping[str, Layout], Mapping[str, Any]], Sequence[str]]
+Question = Callable[[Mapping[str, Layout], Asked], Sequence[str]]
 
 
-def answer(
-    question: Question, layouts: Mapping[str, Layout], config: Mapping[str, Any], log: str
-) -> None:
+def answer(question: Question, layouts: Mapping[str, Layout], asked: Asked, log: str) -> None:
     """Print the answer to a question and keep it in the file `log`.
 
     Raises:
         UserError: the question cannot be answered; that, too, is in `log`.
     """
     try:
-        text = "\n".join(question(layouts, config))
+        text = "\n".join(question(layouts, asked))
     except UserError as error:
         write_text(log, f"{error}\n")
         raise
@@ -32,32 +30,32 @@ def answer(
     write_text(log, f"{text}\n")
 
 
-def say_why(layouts: Mapping[str, Layout], config: Mapping[str, Any]) -> Sequence[str]:
-    """Return why the file `config["target"]` is stale.
+def say_why(layouts: Mapping[str, Layout], asked: Asked) -> Sequence[str]:
+    """Return why the file `asked.target` is stale.
 
     Raises:
         UserError: there is no target, or no study makes it.
     """
-    target = str(config.get("target", ""))
+    target = asked.target
     if not target:
         raise UserError("Name a file: snakemake why --config target=results/comparison/models.csv")
     layout = layout_of(target, layouts)
     return [why(target, Path(layout.study.root), layout.state)]
 
 
-def adopt_results(layouts: Mapping[str, Layout], config: Mapping[str, Any]) -> Sequence[str]:
-    """Accept the file `config["target"]`, or without one all results of the main study, as current.
+def adopt_results(layouts: Mapping[str, Layout], asked: Asked) -> Sequence[str]:
+    """Accept the file `asked.target`, or without one all results of the main study, as current.
 
     Raises:
         UserError: no reason is given, or a file is missing or was altered.
     """
-    reason = str(config.get("reason", "")).strip()
-    if not reason:
+    reason, target = asked.reason.strip(), asked.target
+    # What a program writes where it has none.
+    if reason.lower() in ("", "none"):
         raise UserError(
             "Say why the change is harmless: snakemake adopt --config reason='renamed a variable'. "
             "The reason is kept in the provenance of what is adopted."
         )
-    target = str(config.get("target", ""))
     layout = layout_of(target, layouts)
     root = Path(layout.study.root)
     jobs = [job_of(target, root, layout.state)] if target else all_jobs(layout)
@@ -65,18 +63,17 @@ def adopt_results(layouts: Mapping[str, Layout], config: Mapping[str, Any]) -> S
     return lines or ["nothing to adopt: all results that exist are current"]
 
 
-def clean_orphans(layouts: Mapping[str, Layout], config: Mapping[str, Any]) -> Sequence[str]:
-    """List what is in the main study's root but no longer in the study; remove it with `config["remove"]`."""
+def clean_orphans(layouts: Mapping[str, Layout], asked: Asked) -> Sequence[str]:
+    """List what is in the main study's root but no longer in the study; remove it with `asked.remove`."""
     layout = next(iter(layouts.values()))
     root = Path(layout.study.root)
     found = orphans(root, layout.seeds, list(layout.study.ablations))
     if not found:
         return [f"no orphans in {root}"]
-    remove = str(config.get("remove", "")).lower() in ("true", "1", "yes")
-    for path in found if remove else []:
+    for path in found if asked.remove else []:
         remove_orphan(root, path)
-    done = [f"{'removed' if remove else 'orphan'}: {path}" for path in found]
-    return done if remove else [*done, "remove them with --config remove=true"]
+    done = [f"{'removed' if asked.remove else 'orphan'}: {path}" for path in found]
+    return done if asked.remove else [*done, "remove them with --config remove=true"]
 
 
 def layout_of(target: str, layouts: Mapping[str, Layout]) -> Layout:

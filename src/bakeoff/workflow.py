@@ -23,6 +23,7 @@ from bakeoff.provenance.spec import pack_spec, provenance_spec
 from bakeoff.slides.templates import check_slides
 from bakeoff.staleness.state import State
 from bakeoff.staleness.tick import folder_holder, hold_root, keep_older_than_tick, write_tick
+from bakeoff.study.config import ASKED, Asked
 from bakeoff.study.layers import COMMAND_LINE, Layer, load_yaml, without_words
 from bakeoff.study.networks import Network, describe_networks
 from bakeoff.study.specs import (
@@ -35,14 +36,13 @@ from bakeoff.study.specs import (
     write_specs,
 )
 from bakeoff.study.study import Study, load_study
+from bakeoff.study.validation import in_file, parse
 
 BASE = "config/config.yaml"
 DEMO = "config/demo.yaml"
 DOWNLOAD = "resources/cifar-100-binary.tar.gz"
 NETWORKS = Path("resources/networks.json")
 LANGUAGES = ("zh", "en")
-# Keys that are given with --config to a target such as `why`, and are no part of a study.
-COMMAND_KEYS = frozenset({"target", "reason", "remove", "number", "slide", "file", "with_weights"})
 TABLE_SUFFIXES = ("csv", "md", "tex")
 # Reasons that are told unasked why a job is stale; `snakemake why` tells all.
 TOLD = 4
@@ -165,9 +165,23 @@ def load_layers(
     given = {
         key: value
         for key, value in command_line.items()
-        if key not in COMMAND_KEYS and not (demo and key in ("results_root", "name"))
+        if key not in Asked.model_fields and not (demo and key in ("results_root", "name"))
     }
     return [*layers, Layer(COMMAND_LINE, given)] if given else layers
+
+
+def load_asked(command_line: Mapping[str, Any]) -> Asked:
+    """Return what the command line says to a target such as `why`.
+
+    Raises:
+        UserError: a value is empty, or of another type.
+    """
+    given = {key: value for key, value in command_line.items() if key in Asked.model_fields}
+    asked: Asked
+    asked, mistakes = parse(ASKED, given, in_file(COMMAND_LINE))
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return asked
 
 
 def load_layout(layers: Sequence[Layer]) -> Layout:

@@ -13,6 +13,7 @@ from bakeoff.workflow import (
     archive_of,
     fetches,
     figures,
+    load_asked,
     load_layouts,
     save_specs,
     weights_lock,
@@ -29,21 +30,20 @@ def refuse(error):
 
 
 def load():
-    """Load the main study and the demo, and write the specs that their jobs read."""
+    """Load what is asked, the main study and the demo, and write the specs that their jobs read."""
     try:
-        layouts = load_layouts(
-            workflow.overwrite_configfiles,
-            read_arguments(workflow.config_settings.config_args or []),
-        )
+        given = read_arguments(workflow.config_settings.config_args or [])
+        asked = load_asked(given)
+        layouts = load_layouts(workflow.overwrite_configfiles, given)
         if workflow.is_main_process:
             for layout in layouts.values():
                 save_specs(layout, dry_run=workflow.output_settings.dryrun)
     except UserError as error:
         refuse(error)
-    return layouts
+    return layouts, asked
 
 
-LAYOUTS = load()
+LAYOUTS, ASKED = load()
 FETCHES = fetches(LAYOUTS.values())
 MAIN, DEMO = list(LAYOUTS.values())[0], list(LAYOUTS.values())[-1]
 
@@ -98,7 +98,7 @@ def tracked(job, **inputs):
 def reply(question, log):
     """Answer a question of `bakeoff.questions` in a rule's `run` block."""
     try:
-        answer(question, LAYOUTS, config, log)
+        answer(question, LAYOUTS, ASKED, log)
     except UserError as error:
         # Not sys.exit, which would end a thread of Snakemake's and leave the rest waiting.
         raise WorkflowError(str(error)) from None

@@ -32,11 +32,11 @@ rule trace:
         "../envs/bakeoff.yaml"
     params:
         words=[
-            str(config.get("file") or f"{MAIN.study.root}/slides/deck.en.pptx"),
+            ASKED.file or f"{MAIN.study.root}/slides/deck.en.pptx",
             *(
-                f"--{key}={config[key]}"
-                for key in ("number", "slide")
-                if config.get(key) is not None
+                f"--{key}={value}"
+                for key, value in (("number", ASKED.number), ("slide", ASKED.slide))
+                if value
             ),
         ],
     shell:
@@ -53,7 +53,7 @@ rule archive:
     conda:
         "../envs/bakeoff.yaml"
     params:
-        weights="--weights" if config.get("with_weights") is True else "",
+        weights="--weights" if ASKED.with_weights else "",
     shell:
         f"python -m bakeoff archive --root {MAIN.study.root}"
         f" --out {MAIN.study.root}/archive/{MAIN.study.name}.tar.gz"

@@ -119,6 +119,25 @@ class StudyConfig(Settings):
     """The other configuration files."""
 
 
+class Asked(Settings):
+    """What is given with --config to a target that asks or settles something, and is no part of a study."""
+
+    target: Line = ""
+    """File that `why` and `adopt` are about."""
+    reason: Line = ""
+    """Why a change is harmless; `adopt` keeps it."""
+    remove: bool = False
+    """Whether `clean_orphans` removes what it finds."""
+    file: Line = ""
+    """File that `trace` is about; the English deck if absent."""
+    number: Line = ""
+    """Number that `trace` looks for, as it is shown."""
+    slide: Count | None = None
+    """Slide on which `trace` looks, counted from 1."""
+    with_weights: bool = False
+    """Whether `archive` packs the weights of the runs."""
+
+
 class WeightsConfig(Settings):
     """Where the ImageNet weights of a variant come from, and what they expect."""
 
@@ -199,6 +218,7 @@ class AblationConfig(Settings):
 
 
 STUDY = TypeAdapter(StudyConfig)
+ASKED = TypeAdapter(Asked)
 MODELS: TypeAdapter[dict[str, VariantConfig]] = TypeAdapter(dict[Name, VariantConfig])
 RECIPES: TypeAdapter[dict[str, Recipe]] = TypeAdapter(dict[Name, Recipe])
 ABLATIONS: TypeAdapter[dict[str, AblationConfig]] = TypeAdapter(dict[Name, AblationConfig])

@@ -91,7 +91,8 @@ def _meant(kind: TypeAdapter[Any], content: Any) -> Any:
     except ValidationError as error:
         for each in error.errors(include_url=False):
             path, word = each["loc"], _at(content, each["loc"])
-            if _EXPECTED.get(each["type"]) == "text" and isinstance(word, Word):
+            text = _EXPECTED.get(each["type"]) == "text" and each["input"] is not None
+            if text and isinstance(word, Word):
                 _at(read, path[:-1])[path[-1]] = str(word)
     return read
 
