@@ -186,8 +186,7 @@ def _claims(whole: Whole) -> Iterator[str]:
 def _root(whole: Whole, folder: Path) -> Iterator[str]:
     config, source = whole.config, whole.said("results_root")
     own = [whole.models[name].builder.rpartition(":")[0] for name in whole.used]
-    archive = [str(config.data.archive)] if config.data.archive else []
-    reads = [*dict(config.files).values(), config.weights.dir, *filter(None, own), *archive]
+    reads = [*dict(config.files).values(), *filter(None, own)]
     for why in check_root(config.results_root, config.name, source, whole.layers, reads, folder):
         yield (
             f"{source}: results_root is '{config.results_root}', which {why}. Name a folder that is the study's "

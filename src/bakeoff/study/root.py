@@ -32,7 +32,7 @@ def check_root(
         name: of the study.
         source: the layer that says so.
         layers: all layers of its configuration; studies may lie beside one another in the root of the lowest.
-        reads: files that the study reads.
+        reads: configuration and code that the study reads.
         folder: the working directory.
     """
     if Path(root).is_absolute() and source != COMMAND_LINE:

@@ -17,7 +17,7 @@ from bakeoff.files import write_text, write_text_if_changed
 from bakeoff.models.weights_files import Source
 from bakeoff.study.closure import source_digest
 from bakeoff.study.networks import Network, builder_digest, library_versions
-from bakeoff.study.study import Ablation, Study, Variant
+from bakeoff.study.study import Study, Variant
 
 FIGURES = (
     "accuracy_bars",
@@ -61,8 +61,8 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
         specs[f"runs/{name}"] = run_spec(study, variant)
         specs[f"profiles/{name}"] = profile_spec(variant)
     specs |= weights_specs([study.variants[name] for name in runs.values()])
-    for ablation in study.ablations.values():
-        specs[f"ablations/{ablation.name}"] = ablation_spec(study, ablation, runs)
+    for name in study.ablations:
+        specs[f"ablations/{name}"] = ablation_spec(study, name, runs)
     for figure in figure_names(study):
         specs[f"figures/{figure}"] = figure_spec(study, figure)
     return specs
@@ -177,16 +177,17 @@ def comparison_spec(study: Study, runs: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def ablation_spec(study: Study, ablation: Ablation, runs: Mapping[str, str]) -> dict[str, Any]:
+def ablation_spec(study: Study, name: str, runs: Mapping[str, str]) -> dict[str, Any]:
     """Return what decides the table of an ablation, given the runs."""
+    ablation = study.ablations[name]
     return {
         "study": describe_study(study),
-        "ablation": ablation.name,
+        "ablation": name,
         "title": dict(ablation.title),
         "baseline": ablation.baseline,
         "arms": [
             {
-                "arm": arm.name,
+                "arm": arm.arm,
                 "variant": arm.variant,
                 "run": runs[arm.variant],
                 "seeds": list(study.seeds["ablations"]),

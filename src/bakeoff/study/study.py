@@ -53,24 +53,6 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One arm of an ablation."""
-
-    name: str
-    variant: str
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """A named list of arms, one of which is the baseline."""
-
-    name: str
-    title: Mapping[str, str]
-    baseline: str
-    arms: tuple[Arm, ...]
-
-
-@dataclass(frozen=True)
 class Study:
     """A whole study: everything that decides its results."""
 
@@ -83,7 +65,7 @@ class Study:
     comparison: tuple[str, ...]
     seeds: Mapping[str, tuple[int, ...]]
     variants: Mapping[str, Variant]
-    ablations: Mapping[str, Ablation]
+    ablations: Mapping[str, AblationConfig]
     claims: Sequence[ClaimConfig]
     slides: Mapping[str, Any]
     config: StudyConfig
@@ -161,15 +143,7 @@ def load_study(
         comparison=config.variants,
         seeds=dict(config.seeds),
         variants={name: _variant(name, models[name], recipes, config.protocol) for name in used},
-        ablations={
-            name: Ablation(
-                name,
-                ablations[name].title.model_dump(),
-                ablations[name].baseline,
-                tuple(Arm(arm.arm, arm.variant) for arm in ablations[name].arms),
-            )
-            for name in config.ablations
-        },
+        ablations={name: ablations[name] for name in config.ablations},
         claims=parsed["claims"],
         slides=slides,
         config=config,
