@@ -619,7 +619,7 @@ def keys_of(*models: type[BaseModel]) -> set[str]:
         (Recipe, ("training", "evaluation", "study/study.py")),
         (DataConfig, ("data", "study")),
         (ClaimConfig, ("analysis/claims.py",)),
-        (StudyConfig, ("study", "data", "planning", "../../workflow/rules")),
+        (StudyConfig, ("study", "data", "planning", "workflow.py", "../../workflow/rules")),
         (AblationConfig, ("study", "figures", "analysis")),
         (VariantConfig, ("study", "models", "evaluation")),
     ],
