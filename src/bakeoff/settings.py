@@ -7,8 +7,12 @@ parse, so nothing heavy may be imported here.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -19,13 +23,22 @@ T = TypeVar("T")
 class Settings(BaseModel):
     """Settings that cannot change. Values are taken for what they are: no text for a number, no 1 for true."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """Return {key: docstring of its field}, read from the source when somebody asks: it takes long."""
+        (model,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        assert isinstance(model, ast.ClassDef)
+        return {
+            field.target.id: text.value.value
+            for field, text in pairwise(model.body)
+            if isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+            and isinstance(text.value.value, str)
+        }
 
 
 def _whole(value: object) -> object:

@@ -17,10 +17,16 @@ NOTE = "# Made from the models in src/bakeoff by `make schemas`; edit those.\n"
 
 
 class _Schema(GenerateJsonSchema):
-    """Schemas without titles: they would repeat the keys."""
+    """Schemas whose keys have their docstrings as descriptions, and no titles, which would repeat the keys."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def model_schema(self, schema: Any) -> Any:
+        made = super().model_schema(schema)
+        for key, meaning in schema["cls"].meanings().items():
+            made["properties"][key].setdefault("description", meaning)
+        return made
 
 
 def schema_texts() -> Iterator[tuple[str, str]]:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from bakeoff.errors import did_you_mean
+from bakeoff.settings import Settings
 from bakeoff.study.layers import Word, without_words
 
 Path = Sequence[str | int]
@@ -167,7 +168,7 @@ def _setting(kind: Any, path: Path) -> tuple[Any, str]:
         for option in _options(kind):
             fields = _fields(option)
             if step in fields:
-                kind, meaning = fields[str(step)].annotation, fields[str(step)].description or ""
+                kind, meaning = fields[str(step)].annotation, option.meanings().get(step, "")
                 break
             if get_origin(option) in (dict, list, tuple):
                 kind = get_args(option)[1 if get_origin(option) is dict else 0]
@@ -193,7 +194,7 @@ def _fields(kind: Any) -> dict[str, FieldInfo]:
         (
             option.model_fields
             for option in _options(kind)
-            if isinstance(option, type) and issubclass(option, BaseModel)
+            if isinstance(option, type) and issubclass(option, Settings)
         ),
         {},
     )
