@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow test-slurm check format lock clean
+.PHONY: help env demo test test-slow test-slurm check format schemas lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ format: env  ## Format everything
 	ruff check --fix .
 	ruff format .
 	snakefmt workflow
+
+schemas: env  ## Make the schemas of the configuration from its models
+	python -m bakeoff.study.schemas workflow/schemas
 
 lock: env  ## Resolve pyproject.toml into requirements.lock
 	uv pip compile --quiet --universal --no-emit-index-url --no-header --all-extras --python-version 3.11 pyproject.toml -o requirements.lock

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from bakeoff.data import DataConfig, load_meta, load_split, load_validation_indices, prepare
 from bakeoff.models import create_model
-from bakeoff.study.layers import load_yaml, merge
-from bakeoff.study.validation import with_defaults
+from bakeoff.study.layers import load_yaml
+from bakeoff.study.study import laid_over
 from bakeoff.support.interrupts import StopRequest
-from bakeoff.training.augment import AugmentConfig, InputPipeline
+from bakeoff.training.augment import InputPipeline
 from bakeoff.training.loop import Task, Trainer
 from bakeoff.training.recipe import Recipe
 
@@ -28,9 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def configured_recipe(name: str, changes: Mapping[str, Any]) -> Recipe:
     """Return a recipe of `config/recipes.yaml` with some values changed, nested ones too."""
     recipes = load_yaml(ROOT / "config" / "recipes.yaml")
-    schema = load_yaml(ROOT / "workflow" / "schemas" / "recipes.schema.yaml")
-    changed = merge(recipes[name], changes)
-    return Recipe.from_mapping(with_defaults({name: changed}, schema)[name])
+    return Recipe.model_validate(laid_over(recipes[name], changes))
 
 
 def uniform_recipe(batch: int, epochs: int) -> Recipe:
@@ -44,7 +42,7 @@ def drawn_data(images: int) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-")) / "data"
     shapes = {"train_images": images + 100, "test_images": 100, "seed": 0}
     spec = {"kind": "shapes", "shapes": shapes, "validation": {"images": 100, "seed": 0}}
-    prepare(DataConfig.from_mapping(spec), None, folder)
+    prepare(DataConfig.model_validate(spec), None, folder)
     return folder
 
 
@@ -57,7 +55,7 @@ def make_trainer(variant: str, data: Path, recipe: Recipe, seed: int = 0) -> Tra
         torch.from_numpy(images.copy()),
         mean=meta.mean,
         std=meta.std,
-        config=AugmentConfig.from_mapping(recipe.augmentation),
+        config=recipe.augmentation,
         input_size=meta.image_size,
         device="cpu",
         seed=seed,

@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     os.chdir(ROOT)
-    layout = load_layout(["config/demo.yaml"], {}, ROOT / "workflow" / "schemas")
+    layout = load_layout(["config/demo.yaml"], {})
     folder = Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-"))
     (folder / "spec.json").write_text(json.dumps(layout.specs[f"runs/{options.variant}"]))
     job = JobSpec(

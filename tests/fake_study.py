@@ -44,12 +44,11 @@ RECIPE: Mapping[str, Any] = {
     "ema_decay": None,
     "precision": "auto",
     "compile": False,
-    "checkpoint_minutes": 10,
     "augmentation": {
         "crop_padding": 4,
         "flip": True,
         "policy": None,
-        "policy_args": {},
+        "policy_args": None,
         "cutout": 0,
         "erasing": 0.0,
         "mixup": 0.0,

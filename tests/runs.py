@@ -67,7 +67,7 @@ def prepare_data(folder: Path) -> Path:
     """Prepare the small data set in `folder`/data and return that folder."""
     from bakeoff.data import DataConfig, prepare  # noqa: PLC0415
 
-    prepare(DataConfig.from_mapping(DATA), None, folder / "data")
+    prepare(DataConfig.model_validate(DATA), None, folder / "data")
     return folder / "data"
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bakeoff.training.optimization import make_optimizer
 from bakeoff.training.recipe import OptimizerConfig
 
-SGD = OptimizerConfig("sgd", 0.9, True, (0.9, 0.999), 5e-4, True)
+SGD = OptimizerConfig(name="sgd", nesterov=True, weight_decay=5e-4)
 
 
 @pytest.mark.parametrize(

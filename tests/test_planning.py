@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bakeoff.data.config import DataConfig
 from bakeoff.errors import UserError
 from bakeoff.files import write_json
 from bakeoff.planning import plan as planning
@@ -55,7 +56,7 @@ from bakeoff.planning.summary import in_words
 from bakeoff.planning.work import Work, all_runs, split_sizes, works
 from bakeoff.training.batches import cut_epoch
 from bakeoff.workflow import Layout, load_layout
-from conftest import SCHEMAS, Project, make_project
+from conftest import Project, make_project
 from runs import SPEC, spec_with
 from small_study import small_study
 
@@ -94,13 +95,17 @@ def test_work_cuts_epochs_as_the_engine_does(
     assert work.micro_batches == max(len(step.micro_batches) for step in steps)
 
 
+def sizes(data: dict[str, Any]) -> tuple[int, int]:
+    return split_sizes(DataConfig.model_validate(data))
+
+
 def test_images_are_those_of_the_split_without_what_is_held_out() -> None:
     held_out = {"images": 500, "seed": 0}
     shapes = {"kind": "shapes", "shapes": {"train_images": 4_500}, "validation": held_out}
     archive = {"kind": "archive", "validation": held_out, "limit": {"train": 10_000}}
-    assert split_sizes(shapes) == (4_000, 500)
-    assert split_sizes(archive) == (9_500, 500)
-    assert split_sizes({**archive, "limit": {"train": None}}) == (49_500, 500)
+    assert sizes(shapes) == (4_000, 500)
+    assert sizes(archive) == (9_500, 500)
+    assert sizes({**archive, "limit": {"train": None}}) == (49_500, 500)
 
 
 def test_images_of_an_archive_of_ones_own_are_guessed_from_its_size(tmp_path: Path) -> None:
@@ -113,11 +118,11 @@ def test_images_of_an_archive_of_ones_own_are_guessed_from_its_size(tmp_path: Pa
         "md5": "0" * 32,
         "validation": {"images": 1_000},
     }
-    images, held_out = split_sizes(own)
+    images, held_out = sizes(own)
     assert held_out == 1_000
     assert images + held_out == pytest.approx(11_000, rel=0.1)
-    assert sum(split_sizes({**own, "archive": str(tmp_path / "not yet there")})) == 50_000
-    assert sum(split_sizes({**own, "md5": None})) == 50_000
+    assert sum(sizes({**own, "archive": str(tmp_path / "not yet there")})) == 50_000
+    assert sum(sizes({**own, "md5": None})) == 50_000
 
 
 def test_a_prediction_is_the_formula_of_the_documentation() -> None:
@@ -364,7 +369,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     project = make_project(tmp_path_factory.mktemp("study") / "project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project.folder)
-        yield load_layout([], {}, SCHEMAS)
+        yield load_layout([], {})
 
 
 def default_demands(study: Layout, predictor: Predictor) -> list[Demand]:
@@ -396,7 +401,7 @@ def test_gpus_and_price_reach_no_result(
     study: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(make_project(tmp_path / "project").folder)
-    other = load_layout([], {"gpus": 8, "price": {"gpu_hour": 9.0}}, SCHEMAS)
+    other = load_layout([], {"gpus": 8, "price": {"gpu_hour": 9.0}})
     assert other.specs["plan"]["gpus"] == 8
     assert other.specs["plan"]["price"] == {"gpu_hour": 9.0, "currency": "USD"}
     # A pack of the results says how Snakemake was called; nothing else may know.
@@ -407,7 +412,7 @@ def test_gpus_and_price_reach_no_result(
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("gpus", "many", "does not fit the pattern"),
+        ("gpus", "many", "expected auto or a whole number"),
         ("gpus", 0, "at least 1"),
         ("gpus", True, "a whole number"),
         ("price", {"gpu_hour": -1}, "price.gpu_hour is -1"),
@@ -419,7 +424,7 @@ def test_mistakes_in_the_settings_are_explained(
 ) -> None:
     monkeypatch.chdir(project.folder)
     with pytest.raises(UserError, match="config") as caught:
-        load_layout([], {key: value}, SCHEMAS)
+        load_layout([], {key: value})
     assert words in str(caught.value)
 
 

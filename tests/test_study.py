@@ -22,7 +22,7 @@ from bakeoff.study.specs import (
     write_specs,
 )
 from bakeoff.study.study import Study, load_study
-from conftest import REPOSITORY, SCHEMAS, make_project
+from conftest import REPOSITORY, make_project
 
 CONFIG: dict[str, Any] = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
 
@@ -31,7 +31,7 @@ def study(over: dict[str, Any] | None = None, folder: Path = REPOSITORY) -> Stud
     layers = [Layer("config/config.yaml", CONFIG)]
     if over is not None:
         layers.append(Layer("my.yaml", over))
-    return load_study(layers, SCHEMAS, folder)
+    return load_study(layers, folder)
 
 
 def complaints(over: dict[str, Any], folder: Path = REPOSITORY) -> list[str]:
@@ -213,7 +213,7 @@ def test_a_change_reaches_only_the_specs_it_concerns() -> None:
         "profiles/resnet_56",
     }
     assert changed({"data": {"urls": ["https://example.org/cifar.tar.gz"]}}) == {"download"}
-    assert changed({"data": {"limit": {"train": 1000}}}) == {"data"}
+    assert changed({"data": {"limit": {"train": 10_000}}}) == {"data"}
     seeds = changed({"seeds": {"comparison": [0, 1, 2, 3]}})
     assert seeds == {"comparison", "slides/en", "slides/zh"}
     name = changed({"variant_overrides": {"resnet_20": {"family": "Residual"}}})

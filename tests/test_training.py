@@ -39,7 +39,7 @@ from conftest import REPOSITORY, project_environment
 from runs import CODE, SPEC, prepare_data, spec_with, train, train_command
 
 # 400 images to train on make 4 steps an epoch and 4 micro-batches a step.
-RECIPE = Recipe.from_mapping(SPEC["recipe"])
+RECIPE = Recipe.model_validate(SPEC["recipe"])
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data.config import DataConfig
+from bakeoff.data.config import CLASSES, IMAGE_SIZE
 from bakeoff.data.config import check as check_data
 from bakeoff.errors import UserError
 from bakeoff.jobs.code import SOURCE, constants
@@ -23,8 +23,9 @@ from bakeoff.models.weights_files import Source, check_weights, lock_path
 from bakeoff.planning.work import plan_spec, split_sizes
 from bakeoff.provenance.spec import pack_spec, provenance_spec
 from bakeoff.slides.templates import check_slides
+from bakeoff.study.config import ASKED, Asked
 from bakeoff.study.figures import ARGUMENTS, RUN_FILES, Figure, find_figures
-from bakeoff.study.layers import Layer, load_yaml, merge_layers
+from bakeoff.study.layers import COMMAND_LINE, Layer, load_yaml, without_words
 from bakeoff.study.networks import Network, describe_networks
 from bakeoff.study.specs import (
     Specs,
@@ -34,17 +35,14 @@ from bakeoff.study.specs import (
     trained_as,
     write_specs,
 )
-from bakeoff.study.study import CLASSES, IMAGE_SIZE, Study, load_study
+from bakeoff.study.study import Study, load_study
+from bakeoff.study.validation import in_file, parse
 from bakeoff.training.batches import smallest_micro_batch
 
 BASE = "config/config.yaml"
 DOWNLOAD = "resources/cifar-100-binary.tar.gz"
 NETWORKS = Path("resources/networks.json")
-WEIGHTS = "resources/weights"
 LANGUAGES = ("zh", "en")
-# Keys that are given with --config to a target such as `why`, and are no part of a study.
-COMMAND_KEYS = frozenset({"target", "reason", "remove", "number", "slide", "file", "with_weights"})
-COMMAND_LINE = "--config on the command line"
 
 
 @dataclass(frozen=True)
@@ -120,9 +118,8 @@ class Layout:
 
     def archive(self) -> list[str]:
         """Return the archive that the data is prepared from: none, a local file, or the download."""
-        if self.study.data["kind"] == "shapes":
-            return []
-        return [str(DataConfig.from_mapping(self.study.data).archive or DOWNLOAD)]
+        data = self.study.data
+        return [] if data.kind == "shapes" else [str(data.archive or DOWNLOAD)]
 
     def check_archive(self) -> None:
         """Check that the archive that the data is to be prepared from exists, where it is a local file.
@@ -130,8 +127,8 @@ class Layout:
         Raises:
             UserError: it does not.
         """
-        if self.study.data["kind"] != "shapes":
-            check_data(DataConfig.from_mapping(self.study.data))
+        if self.study.data.kind != "shapes":
+            check_data(self.study.data)
 
     def weights_lock(self, variant: str) -> list[str]:
         """Return the lock of the weights that runs of a variant start from; nothing for runs from scratch."""
@@ -174,20 +171,32 @@ def load_layers(configfiles: Sequence[str | Path], command_line: Mapping[str, An
     """Return the layers of the study: the base file, files given with --configfile, values given with --config."""
     files = [BASE, *(_short(file) for file in configfiles)]
     layers = [_layer(file) for file in dict.fromkeys(files)]
-    given = {key: value for key, value in command_line.items() if key not in COMMAND_KEYS}
+    given = {key: value for key, value in command_line.items() if key not in Asked.model_fields}
     return [*layers, Layer(COMMAND_LINE, given)] if given else layers
 
 
-def load_layout(
-    configfiles: Sequence[str | Path], command_line: Mapping[str, Any], schemas: Path
-) -> Layout:
+def load_asked(command_line: Mapping[str, Any]) -> Asked:
+    """Return what the command line says to a target such as `why`.
+
+    Raises:
+        UserError: a value is empty, or of another type.
+    """
+    given = {key: value for key, value in command_line.items() if key in Asked.model_fields}
+    asked: Asked
+    asked, mistakes = parse(ASKED, given, in_file(COMMAND_LINE))
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return asked
+
+
+def load_layout(configfiles: Sequence[str | Path], command_line: Mapping[str, Any]) -> Layout:
     """Return the layout of the study that the configuration describes.
 
     Raises:
         UserError: a mistake in the configuration, or a network that cannot be built.
     """
     layers = load_layers(configfiles, command_line)
-    study = load_study(layers, schemas, check_slides=check_slides)
+    study = load_study(layers, check_slides=check_slides)
     networks = describe_networks(
         {name: variant.model for name, variant in study.variants.items()},
         CLASSES,
@@ -197,20 +206,17 @@ def load_layout(
     )
     runs = trained_as(study, networks)
     seeds = seeds_needed(study, runs)
-    # How runs are spread over a machine decides no result, so a `Study` does not know of it.
-    config = merge_layers(layers)
-    plan = plan_spec(study, networks, seeds, config.get("gpus", "auto"), config.get("price", {}))
     names = [layer.name for layer in layers if layer.name != COMMAND_LINE]
     given = next((layer.content for layer in layers if layer.name == COMMAND_LINE), {})
     compared = [runs[name] for name in study.comparison]
     specs = {
         **study_specs(study, networks),
-        "plan": plan,
-        "cards": cards_spec(load_yaml(study.files["models"])),
+        "plan": plan_spec(study, networks, seeds),
+        "cards": cards_spec(load_yaml(study.config.files.models)),
         "provenance": provenance_spec(study, seeds, compared, LANGUAGES),
-        "pack": pack_spec(study, names, given),
+        "pack": pack_spec(study, names, without_words(given)),
     }
-    folder = config.get("weights", {}).get("dir", WEIGHTS)
+    folder = study.config.weights.dir
     weights = {
         name: Source.from_mapping(study.variants[name].model["weights"]).path(folder)
         for name in seeds
@@ -230,7 +236,7 @@ def with_single_images(study: Study) -> set[str]:
     """Return the variants that are trained on a micro-batch of one image, as far as the configuration tells."""
     images, _ = split_sizes(study.data)
     # Of a user's own archive only `prepare` knows the number of images; each run looks again.
-    known = study.data["kind"] == "shapes" or not study.data.get("md5")
+    known = study.data.kind == "shapes" or study.data.official
     batches = {
         name: (variant.recipe["global_batch"], variant.recipe["micro_batch"])
         for name, variant in study.variants.items()

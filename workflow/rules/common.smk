@@ -14,7 +14,8 @@ from bakeoff.jobs.rules import Inputs, JobTable
 from bakeoff.jobs.state import State
 from bakeoff.launch.environment import settle
 from bakeoff.launch.slurm import check_no_job_is_left, prefer_commands, relay_signals
-from bakeoff.workflow import LANGUAGES, hold_root, load_layout, save_specs
+from bakeoff.study.layers import read_arguments
+from bakeoff.workflow import LANGUAGES, hold_root, load_asked, load_layout, save_specs
 
 # Jobs, and what is asked before them, are processes that this one starts.
 settle(os.environ)
@@ -38,18 +39,15 @@ def refuse(error):
 
 
 def load():
-    """Load the study."""
+    """Load the study, and what is asked of a target such as `why`."""
     try:
-        return load_layout(
-            workflow.overwrite_configfiles,
-            workflow.config_settings.config,
-            Path(workflow.basedir) / "schemas",
-        )
+        given = read_arguments(workflow.config_settings.config_args or [])
+        return load_layout(workflow.overwrite_configfiles, given), load_asked(given)
     except UserError as error:
         refuse(error)
 
 
-LAYOUT = load()
+LAYOUT, ASKED = load()
 STUDY = LAYOUT.study
 ROOT = STUDY.root
 SCRIPTS = Path(workflow.basedir) / "scripts"

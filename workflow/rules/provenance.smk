@@ -41,12 +41,12 @@ rule trace:
     params:
         words=[
             *(
-                f"--{key}={config[key]}"
-                for key in ("number", "slide")
-                if config.get(key) is not None
+                f"--{key}={value}"
+                for key, value in (("number", ASKED.number), ("slide", ASKED.slide))
+                if value
             ),
             "--",
-            str(config.get("file") or f"{ROOT}/slides/deck.en.pptx"),
+            ASKED.file or f"{ROOT}/slides/deck.en.pptx",
         ],
     shell:
         "python -m bakeoff trace {params.words:q} 2>&1 | tee -- {log:q}"
@@ -66,7 +66,7 @@ rule archive:
         words=[
             f"--root={ROOT}",
             f"--out={ROOT}/archive/{STUDY.name}.tar.gz",
-            *(["--weights"] if config.get("with_weights") is True else []),
+            *(["--weights"] if ASKED.with_weights else []),
         ],
     shell:
         "python -m bakeoff archive {params.words:q} 2>&1 | tee -- {log:q}"

@@ -6,7 +6,7 @@ from bakeoff.jobs.answers import adopt_results, answer, clean_orphans, say_why
 def reply(question, log):
     """Answer a question of `bakeoff.jobs.answers` in a rule's `run` block."""
     try:
-        answer(lambda: question(LAYOUT, look, config), log)
+        answer(lambda: question(LAYOUT, look, ASKED), log)
     except UserError as error:
         # Not sys.exit, which would end a thread of Snakemake's and leave the rest waiting.
         raise WorkflowError(str(error)) from None

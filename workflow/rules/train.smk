@@ -27,7 +27,7 @@ def get_weights(wildcards):
 
 def get_tensorboard(wildcards):
     folder = f"{ROOT}/tensorboard/{wildcards.variant}/seed{wildcards.seed}"
-    return folder if config.get("tensorboard") else ""
+    return folder if STUDY.config.tensorboard else ""
 
 
 rule train:
@@ -68,12 +68,13 @@ rule train:
         checkpoints=f"{ROOT}/checkpoints/{{variant}}/seed{{seed}}",
         weights=get_weights,
         tensorboard=get_tensorboard,
+        minutes=STUDY.config.checkpoint_minutes,
     # Not `script:`, because torchrun starts the file once for each process.
     shell:
         "exec python -P {params.script:q} --job {params.job:q} --seed {wildcards.seed}"
         " --checkpoints={params.checkpoints:q} --weights={params.weights:q}"
-        " --tensorboard={params.tensorboard:q} --gpus {resources.gpu} --threads {threads}"
-        " --log-file={log:q}"
+        " --tensorboard={params.tensorboard:q} --checkpoint-minutes {params.minutes}"
+        " --gpus {resources.gpu} --threads {threads} --log-file={log:q}"
 
 
 rule profile_model:

@@ -6,4 +6,4 @@ with job(snakemake) as spec:
     from bakeoff.data.config import DataConfig
     from bakeoff.data.fetch import download
 
-    download(DataConfig.from_mapping(spec), snakemake.output.archive)
+    download(DataConfig.model_validate(spec), snakemake.output.archive)

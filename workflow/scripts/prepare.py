@@ -9,4 +9,4 @@ with job(snakemake) as spec:
     from bakeoff.data.preparation import prepare
 
     archive = Path(snakemake.input.archive[0]) if snakemake.input.archive else None
-    prepare(DataConfig.from_mapping(spec), archive, Path(snakemake.output.meta).parent)
+    prepare(DataConfig.model_validate(spec["data"]), archive, Path(snakemake.output.meta).parent)

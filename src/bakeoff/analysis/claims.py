@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,8 @@ import pandas as pd
 from bakeoff.analysis.ablation import ABLATION
 from bakeoff.analysis.statistics import widened
 from bakeoff.analysis.tables import Column, format_number, read_table, write_table
-from bakeoff.errors import UserError, did_you_mean
+from bakeoff.study.claims import ClaimConfig, Measure, MeasureKind, Requires
 
-LANGUAGES = ("en", "zh")
 MODELS_NEEDED = (
     *("variant", "seeds", "epochs", "top1_mean", "top1_ci_low", "top1_ci_high", "params_m"),
 )
@@ -142,47 +140,39 @@ def judge_claims(
 
     `comparison` is models.csv, `ablations` are the ablation tables, named by their file names.
 
-    Raises UserError for a claim that is malformed and for a table that is missing or lacks columns.
+    Raises UserError for a table that is missing or lacks columns.
     """
     tables = Tables(
         read_table(comparison, MODELS_NEEDED),
         {Path(path).stem: read_table(path, ABLATION) for path in ablations},
     )
-    rows = [claim_row(claim, spec["study"], tables) for claim in spec["claims"]]
+    claims = [ClaimConfig.model_validate(claim) for claim in spec["claims"]]
+    rows = [claim_row(claim, spec["study"], tables) for claim in claims]
     write_table(pd.DataFrame(rows, columns=CLAIMS), COLUMNS, Path(out_dir) / "claims.csv", CAPTION)
 
 
-def claim_row(
-    claim: Mapping[str, Any], study: Mapping[str, Any], tables: Tables
-) -> dict[str, object]:
+def claim_row(claim: ClaimConfig, study: Mapping[str, Any], tables: Tables) -> dict[str, object]:
     """Return the row of claims.csv for one claim of a study."""
-    check_claim(claim)
-    claimed, tolerance = float(claim["claimed"]), float(claim.get("tolerance", 0.0))
-    statements = [claim["statement"][lang].format(claimed=f"{claimed:g}") for lang in LANGUAGES]
+    shown = f"{claim.claimed:g}"
     row: dict[str, object] = {
-        "id": claim["id"],
-        "source": claim["source"],
-        **dict(zip(("statement", "statement_zh"), statements, strict=True)),
-        "claimed": claimed,
-        "unit": claim["unit"],
-        "relation": claim["relation"],
-        "tolerance": tolerance,
+        **claim.model_dump(include={"id", "source", "claimed", "unit", "relation", "tolerance"}),
+        "statement": claim.statement.en.format(claimed=shown),
+        "statement_zh": claim.statement.zh.format(claimed=shown),
     }
-    requires = claim.get("requires", {})
     try:
-        _require_dataset(requires, study)
-        measured = KINDS[claim["measure"]["kind"]].measure(claim["measure"], tables)
-        _require_effort(requires, measured)
+        _require_dataset(claim.requires, study)
+        measured = MEASURES[claim.measure.kind](claim.measure, tables)
+        _require_effort(claim.requires, measured)
     except NotTestedError as missing:
         # The figure stays out: measured under other conditions, it would invite the comparison.
         english, chinese = _reason(missing.code, missing.facts)
         why = {"reason_code": missing.code, "reason": english, "reason_zh": chinese}
         return row | {"verdict": "not tested", **why}
 
-    least, most = accepted(claim["relation"], claimed, tolerance)
+    least, most = accepted(claim.relation, claim.claimed, claim.tolerance)
     decided, code = verdict(least, most, measured.low, measured.high)
     exact = measured.seeds is None
-    codes = [claim["relation"], "value" if exact else "interval", code]
+    codes = [claim.relation, "value" if exact else "interval", code]
     if measured.arms > 1:
         codes += ["best"] if exact else ["best", "widened"]
     figures = {
@@ -227,36 +217,13 @@ def verdict(least: float, most: float, low: float, high: float) -> tuple[str, st
     return "inconclusive", "overlaps"
 
 
-def check_claim(claim: Mapping[str, Any]) -> None:
-    """Raise UserError for what the schema of the claims file cannot see in a `claim`."""
-    where = f"Claim '{claim['id']}'"
-    kind = claim["measure"]["kind"]
-    if kind not in KINDS:
-        raise UserError(
-            f"{where} has the measure '{kind}'{did_you_mean(kind, KINDS)}, but it should be one of "
-            f"{', '.join(KINDS)}. Correct it in the claims file."
-        )
-    if claim["unit"] != KINDS[kind].unit:
-        raise UserError(
-            f"{where} has the unit '{claim['unit']}', but a measure of kind '{kind}' is in "
-            f"'{KINDS[kind].unit}'. Correct one of the two in the claims file."
-        )
-    for language in LANGUAGES:
-        for _, field, _, _ in Formatter().parse(claim["statement"][language]):
-            if field not in (None, "claimed"):
-                raise UserError(
-                    f"{where} has '{{{field}}}' in its statement, but only {{claimed}} can be "
-                    "filled in. Correct it in the claims file."
-                )
-
-
-def _top1(measure: Mapping[str, Any], tables: Tables) -> Measured:
-    row = _model(measure["variant"], tables)
+def _top1(measure: Measure, tables: Tables) -> Measured:
+    row = _model(measure.variant, tables)
     bounds = row["top1_ci_low"], row["top1_ci_high"]
     return Measured(row["top1_mean"], *bounds, epochs=row["epochs"], seeds=row["seeds"])
 
 
-def _param_efficiency(measure: Mapping[str, Any], tables: Tables) -> Measured:
+def _param_efficiency(measure: Measure, tables: Tables) -> Measured:
     top1 = _top1(measure, tables)
     params_m = _params(measure, tables).value
     return replace(
@@ -264,12 +231,12 @@ def _param_efficiency(measure: Mapping[str, Any], tables: Tables) -> Measured:
     )
 
 
-def _params(measure: Mapping[str, Any], tables: Tables) -> Measured:
-    row = _model(measure["variant"], tables)
+def _params(measure: Measure, tables: Tables) -> Measured:
+    row = _model(measure.variant, tables)
     return _exact(row["params_m"], row["epochs"])
 
 
-def _delta(measure: Mapping[str, Any], tables: Tables) -> Measured:
+def _delta(measure: Measure, tables: Tables) -> Measured:
     """Measure the change of an arm; the interval of the best arm holds for all arms at once."""
     arms = _arms(measure, tables)
     row = max(arms, key=itemgetter("delta"))
@@ -285,7 +252,7 @@ def _delta(measure: Mapping[str, Any], tables: Tables) -> Measured:
     )
 
 
-def _params_reduction(measure: Mapping[str, Any], tables: Tables) -> Measured:
+def _params_reduction(measure: Measure, tables: Tables) -> Measured:
     arms = _arms(measure, tables)
     row = min(arms, key=itemgetter("params_change_pct"))
     exact = _exact(-row["params_change_pct"], row["epochs"])
@@ -296,37 +263,29 @@ def _exact(value: float, epochs: int) -> Measured:
     return Measured(value, value, value, epochs)
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of measure: the unit of its figures and how it is taken from the tables."""
-
-    unit: str
-    measure: Callable[[Mapping[str, Any], Tables], Measured]
-
-
-KINDS: Mapping[str, Kind] = {
-    "top1": Kind("percent", _top1),
-    "param_efficiency": Kind("percent_per_million", _param_efficiency),
-    "params": Kind("million", _params),
-    "delta": Kind("points", _delta),
-    "params_reduction": Kind("percent_fewer", _params_reduction),
+MEASURES: Mapping[MeasureKind, Callable[[Measure, Tables], Measured]] = {
+    "top1": _top1,
+    "param_efficiency": _param_efficiency,
+    "params": _params,
+    "delta": _delta,
+    "params_reduction": _params_reduction,
 }
 
 
-def _model(variant: str, tables: Tables) -> dict[Any, Any]:
+def _model(variant: str | None, tables: Tables) -> dict[Any, Any]:
     for row in tables.models.to_dict("records"):
         if row["variant"] == variant:
             return row
     raise NotTestedError("variant_absent", name=variant)
 
 
-def _arms(measure: Mapping[str, Any], tables: Tables) -> list[dict[Any, Any]]:
+def _arms(measure: Measure, tables: Tables) -> list[dict[Any, Any]]:
     """Return the one arm that `measure` names, or all of them for "best".
 
     Only arms that were tested against the baseline count, and each network once.
     """
-    name, wanted = measure["ablation"], measure["arm"]
-    if name not in tables.ablations:
+    name, wanted = measure.ablation, measure.arm
+    if name is None or name not in tables.ablations:
         raise NotTestedError("ablation_absent", name=name)
     table = tables.ablations[name]
     tested = table[table["delta_df"].notna()]
@@ -337,17 +296,17 @@ def _arms(measure: Mapping[str, Any], tables: Tables) -> list[dict[Any, Any]]:
     return arms.to_dict("records")
 
 
-def _require_dataset(requires: Mapping[str, Any], study: Mapping[str, Any]) -> None:
-    wanted = requires.get("dataset", study["dataset"])
+def _require_dataset(requires: Requires, study: Mapping[str, Any]) -> None:
+    wanted = requires.dataset or study["dataset"]
     if wanted != study["dataset"]:
         names = (DATASETS.get(name, (name, name)) for name in (wanted, study["dataset"]))
         raise NotTestedError("dataset", **dict(zip(("wanted", "found"), names, strict=True)))
 
 
-def _require_effort(requires: Mapping[str, Any], measured: Measured) -> None:
+def _require_effort(requires: Requires, measured: Measured) -> None:
     """Raise NotTestedError for too few epochs of training or too few seeds."""
-    if measured.epochs < requires.get("min_epochs", 0):
-        raise NotTestedError("min_epochs", wanted=requires["min_epochs"], found=measured.epochs)
+    if requires.min_epochs and measured.epochs < requires.min_epochs:
+        raise NotTestedError("min_epochs", wanted=requires.min_epochs, found=measured.epochs)
     if measured.seeds is not None and measured.seeds < MIN_SEEDS:
         raise NotTestedError("seeds", wanted=MIN_SEEDS, found=measured.seeds)
 

@@ -1,19 +1,16 @@
-"""What a study says about its data.
-
-Standard library only, because the Snakefile imports this at each parse.
-"""
+"""What a study says about its data. The Snakefile imports this at each parse."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from bakeoff.errors import UserError, did_you_mean
+from pydantic import Field, field_validator
 
-KINDS = ("archive", "shapes")
+from bakeoff.errors import UserError
+from bakeoff.settings import WHOLE, Count, Md5, Seed, Settings
 
 # Krizhevsky's own page, https://www.cs.toronto.edu/~kriz/cifar.html, gives addresses and checksums.
 OFFICIAL_URLS = ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",)
@@ -21,6 +18,12 @@ OFFICIAL_MD5 = {
     "03b5dce01913d631647c71ecec9e9cb8": "cifar-100-binary.tar.gz",
     "eb9058c3a382ffc7106e4002c42a8d85": "cifar-100-python.tar.gz",
 }
+OFFICIAL_TRAIN_IMAGES = 50_000
+CLASSES = 100
+IMAGE_SIZE = 32
+"""Height and width in pixels."""
+
+Url = Annotated[str, Field(pattern="^https?://")]
 
 
 @dataclass(frozen=True)
@@ -45,74 +48,69 @@ PYTHON = Layout("python", "train", "test", ("meta",))
 LAYOUTS = (BINARY, PYTHON)
 
 
-@dataclass(frozen=True)
-class ValidationConfig:
-    """How many images of train are held out (stratified by class), and the seed that picks them."""
+class ValidationConfig(Settings):
+    """The part of train that is held out, stratified by class, for every choice that is made."""
 
-    images: int = 5000
-    seed: int = 0
+    images: Count = 5000
+    """How many images are held out."""
+    seed: Seed = 0
+    """Which ones."""
 
 
-@dataclass(frozen=True)
-class ShapesConfig:
+class ShapesConfig(Settings):
     """Size and seed of the built-in data set `shapes`."""
 
-    train_images: int = 6000
-    test_images: int = 2000
-    seed: int = 0
+    train_images: Annotated[int, Field(ge=200, le=500_000), WHOLE] = 6000
+    """Images in the train split."""
+    test_images: Annotated[int, Field(ge=100, le=100_000), WHOLE] = 2000
+    """Images in the test split."""
+    seed: Seed = 0
+    """Seed of the drawing."""
 
 
-@dataclass(frozen=True)
-class LimitConfig:
-    """The most images that a split keeps, chosen stratified by class; None keeps all."""
+class LimitConfig(Settings):
+    """The most images that a split keeps, stratified by class; null keeps all."""
 
-    train: int | None = None
-    test: int | None = None
+    train: Count | None = None
+    """Images of train to keep."""
+    test: Count | None = None
+    """Images of test to keep."""
 
 
-@dataclass(frozen=True)
-class DataConfig:
-    """The `data` section of a study.
+class DataConfig(Settings):
+    """The data of a study."""
 
-    `archive` is a local `.tar.gz` or unpacked folder, or None to download from `urls` in their
-    order. `md5` is a checksum that is accepted besides the official ones.
-    """
+    kind: Literal["archive", "shapes"]
+    """archive: CIFAR-100 as published (or in its layout); shapes: drawn by the study itself."""
+    archive: Annotated[Path, Field(strict=False)] | None = None
+    """A local .tar.gz or unpacked folder; null downloads the official archive."""
+    urls: Annotated[tuple[Url, ...], Field(strict=False, min_length=1)] = OFFICIAL_URLS
+    """Where the official archive is fetched from, tried in this order."""
+    md5: Md5 | None = None
+    """Checksum of another archive that you trust; null accepts the two official ones."""
+    shapes: ShapesConfig | None = None
+    """Size and seed of the drawn data set (kind: shapes)."""
+    limit: LimitConfig = LimitConfig()
+    """A stratified part of each split, for quick studies; null takes all."""
+    validation: ValidationConfig = ValidationConfig()
+    """The part of train that is held out, stratified by class, for every choice that is made."""
 
-    kind: str
-    archive: Path | None = None
-    urls: tuple[str, ...] = OFFICIAL_URLS
-    md5: str | None = None
-    validation: ValidationConfig = field(default_factory=ValidationConfig)
-    shapes: ShapesConfig = field(default_factory=ShapesConfig)
-    limit: LimitConfig = field(default_factory=LimitConfig)
-
+    @field_validator("archive")
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> DataConfig:
-        """Build the configuration from the JSON of `specs/data.json`; absent keys take defaults.
-
-        Raises UserError where `kind` is unknown.
-        """
-        kind = str(mapping.get("kind"))
-        if kind not in KINDS:
-            raise UserError(
-                f"data.kind is '{kind}', expected one of {', '.join(KINDS)}"
-                f"{did_you_mean(kind, KINDS)}."
-            )
-        archive, md5 = mapping.get("archive"), mapping.get("md5")
-        return cls(
-            kind=kind,
-            archive=Path(archive).expanduser() if archive else None,
-            urls=tuple(mapping.get("urls") or OFFICIAL_URLS),
-            md5=str(md5).lower() if md5 else None,
-            validation=ValidationConfig(**mapping.get("validation") or {}),
-            shapes=ShapesConfig(**mapping.get("shapes") or {}),
-            limit=LimitConfig(**mapping.get("limit") or {}),
-        )
+    def _is_a_path(cls, value: Path | None) -> Path | None:
+        if value == Path():
+            raise ValueError("is empty, expected a path, or null to download the archive.")
+        return value.expanduser() if value else None
 
     @property
     def accepted_md5(self) -> frozenset[str]:
         """Checksums of the archives that may be opened."""
         return frozenset(OFFICIAL_MD5) | ({self.md5} if self.md5 else frozenset())
+
+    @property
+    def official(self) -> bool:
+        """Whether these are the images of CIFAR-100 as published."""
+        return self.kind == "archive" and (self.md5 is None or self.md5 in OFFICIAL_MD5)
 
 
 def check(config: DataConfig) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bakeoff.data.cifar import read_cifar
-from bakeoff.data.config import DataConfig
+from bakeoff.data.config import DataConfig, ShapesConfig
 from bakeoff.data.dataset import Dataset, Images, Labels, Split
 from bakeoff.data.prepared import DataMeta, arrays_checksum, write_arrays, write_meta
 from bakeoff.data.sampling import Purpose, stratified_sample
@@ -87,7 +87,7 @@ def channel_statistics(
 
 def _load(config: DataConfig, archive: Path | None) -> Dataset:
     if config.kind == "shapes":
-        return make_shapes(config.shapes)
+        return make_shapes(config.shapes or ShapesConfig())
     path = archive or config.archive
     if path is None:
         raise UserError("data.archive is null and nothing was downloaded; run the rule `download`.")

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
+from bakeoff.data.config import CLASSES, IMAGE_SIZE
 from bakeoff.evaluation.cost import count_params, images_per_second, latency_ms
 from bakeoff.files import write_json
 from bakeoff.jobs.records import now
 from bakeoff.models.factory import build_architecture
 from bakeoff.models.macs import count_macs
 from bakeoff.models.policy import input_policy
-from bakeoff.study.study import CLASSES, IMAGE_SIZE
 from bakeoff.support.origin import hardware
 from bakeoff.training.devices import check_gpus, on_device
 

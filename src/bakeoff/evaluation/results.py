@@ -26,7 +26,7 @@ from bakeoff.models.policy import InputPolicy
 from bakeoff.models.weights_files import Lock
 from bakeoff.study.layers import load_yaml
 from bakeoff.support.origin import hardware, provenance
-from bakeoff.training.augment import AugmentConfig, InputPipeline
+from bakeoff.training.augment import InputPipeline
 from bakeoff.training.buffers import Buffers
 from bakeoff.training.history import write_history
 from bakeoff.training.loop import Trained
@@ -170,7 +170,7 @@ def input_pipeline(setting: Setting, images: np.ndarray[Any, Any]) -> InputPipel
         torch.from_numpy(np.array(images)),
         mean=policy.mean or meta.mean,
         std=policy.std or meta.std,
-        config=AugmentConfig.from_mapping(setting.recipe.augmentation),
+        config=setting.recipe.augmentation,
         input_size=policy.input_size,
         device=setting.accelerator.device,
         seed=setting.seed,

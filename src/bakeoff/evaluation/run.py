@@ -57,7 +57,7 @@ def execute(
     verify(paths.data)
     check_disk(paths.checkpoints)
     set_up_arithmetic(gpus, spec["deterministic"])
-    recipe = Recipe.from_mapping(spec["recipe"])
+    recipe = Recipe.model_validate(spec["recipe"])
     accelerator = make_accelerator(gpus, recipe.precision)
     meta = load_meta(paths.data)
     policy = input_policy(spec["model"], meta.image_size)

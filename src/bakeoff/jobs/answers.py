@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from bakeoff.errors import UserError
 from bakeoff.files import write_text
 from bakeoff.jobs.commands import adopt, job_of, orphans, remove_orphan, why
 from bakeoff.jobs.state import State
+from bakeoff.study.config import Asked
 from bakeoff.workflow import Layout
 
 Look = Callable[[], State]
@@ -31,13 +31,13 @@ def answer(question: Callable[[], Sequence[str]], log: str) -> None:
     write_text(log, f"{text}\n")
 
 
-def say_why(layout: Layout, look: Look, config: Mapping[str, Any]) -> Sequence[str]:
-    """Return why the file `config["target"]` is stale.
+def say_why(layout: Layout, look: Look, asked: Asked) -> Sequence[str]:
+    """Return why the file `asked.target` is stale.
 
     Raises:
         UserError: there is no target, or the study does not make it.
     """
-    target = str(config.get("target") or "")
+    target = asked.target
     if not target:
         raise UserError("Name a file: snakemake why --config target=results/comparison/models.csv")
     state = look()
@@ -45,32 +45,32 @@ def say_why(layout: Layout, look: Look, config: Mapping[str, Any]) -> Sequence[s
     return [why(target, job, state)]
 
 
-def adopt_results(layout: Layout, look: Look, config: Mapping[str, Any]) -> Sequence[str]:
-    """Accept the file `config["target"]`, or without one all results of the study, as current.
+def adopt_results(layout: Layout, look: Look, asked: Asked) -> Sequence[str]:
+    """Accept the file `asked.target`, or without one all results of the study, as current.
 
     Raises:
         UserError: no reason is given, or a file is missing or was altered.
     """
-    reason = str(config.get("reason") or "").strip()
-    if not reason:
+    reason, target, names = asked.reason.strip(), asked.target, study_jobs(layout)
+    # What a program writes where it has none.
+    if reason.lower() in ("", "none"):
         raise UserError(
             "Say why the change is harmless: snakemake adopt --config reason='renamed a variable'. "
             "The reason is kept in the provenance of what is adopted."
         )
-    target, names = str(config.get("target") or ""), study_jobs(layout)
     root = Path(layout.study.root)
     jobs = [job_of(target, root, look().jobs, names)] if target else names
     lines = adopt(root, jobs, _states(look), reason)
     return lines or ["nothing to adopt: all results that exist are current"]
 
 
-def clean_orphans(layout: Layout, look: Look, config: Mapping[str, Any]) -> Sequence[str]:
-    """List what is in the study's root but no longer in the study; remove it with `config["remove"]`."""
+def clean_orphans(layout: Layout, look: Look, asked: Asked) -> Sequence[str]:
+    """List what is in the study's root but no longer in the study; remove it with `asked.remove`."""
     root = Path(layout.study.root)
     found = orphans(root, layout.seeds, list(layout.study.ablations))
     if not found:
         return [f"no orphans in {root}"]
-    remove = str(config.get("remove", "")).lower() in ("true", "1", "yes")
+    remove = asked.remove
     for path in found if remove else []:
         remove_orphan(root, path)
     done = [f"{'removed' if remove else 'orphan'}: {path}" for path in found]

@@ -47,7 +47,7 @@ def code_digests(*entries: str) -> dict[str, str]:
         name = queue.pop()
         if name in found or name.startswith(tuple(f"{each}." for each in FRAME)) or name in FRAME:
             continue
-        file = _file(name)
+        file = entry_file(name)
         if file is None:
             if name in entries:
                 raise ModuleNotFoundError(f"No module named {name!r} in {PACKAGE}")
@@ -86,7 +86,7 @@ def constants(file: Path) -> dict[str, object]:
     return found
 
 
-def _file(name: str) -> Path | None:
+def entry_file(name: str) -> Path | None:
     """Return the file of an entry, or None for a module that is not of this package."""
     if name.endswith(".py"):
         inside = CHECKOUT / name

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bakeoff.data.config import CLASSES, IMAGE_SIZE
 from bakeoff.errors import UserError
 from bakeoff.files import canonical_json, read_json, sha256_text
 from bakeoff.jobs.code import source_digest
@@ -23,9 +24,8 @@ from bakeoff.models.registry import builder_code
 from bakeoff.planning.calibration import Calibration
 from bakeoff.planning.machine import CORE, Kind
 from bakeoff.planning.work import Work
-from bakeoff.study.study import CLASSES, IMAGE_SIZE
 from bakeoff.support.origin import hardware
-from bakeoff.training.augment import AugmentConfig, InputPipeline
+from bakeoff.training.augment import InputPipeline
 from bakeoff.training.devices import mixed_precision, on_device
 from bakeoff.training.optimization import make_optimizer
 from bakeoff.training.recipe import Recipe
@@ -76,7 +76,7 @@ def micro_batch_seconds(spec: Mapping[str, Any], work: Work, device: torch.devic
     """Return the seconds of a micro-batch of the run `spec` on one device, with its share of the update."""
     on_gpu = device.type == "cuda"
     images = work.micro_batch if on_gpu else _images_on_cpu(work)
-    recipe = Recipe.from_mapping(spec["recipe"])
+    recipe = Recipe.model_validate(spec["recipe"])
     policy = input_policy(spec["model"], IMAGE_SIZE)
     model = on_device(build_architecture(spec["model"], CLASSES, IMAGE_SIZE).train(), device)
     optimizer = make_optimizer(model, recipe.optimizer, device)
@@ -84,7 +84,7 @@ def micro_batch_seconds(spec: Mapping[str, Any], work: Work, device: torch.devic
         torch.randint(256, (images, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8),
         mean=(0.5, 0.5, 0.5),
         std=(0.25, 0.25, 0.25),
-        config=AugmentConfig.from_mapping(recipe.augmentation),
+        config=recipe.augmentation,
         input_size=policy.input_size,
         device=device,
         seed=0,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+from bakeoff.data.config import OFFICIAL_TRAIN_IMAGES, DataConfig
 from bakeoff.study.networks import Network
 from bakeoff.study.specs import describe_study
 from bakeoff.study.study import Study
 
-# The train split of CIFAR-100, and the size of the archive that holds it.
-ARCHIVE_IMAGES, ARCHIVE_BYTES = 50_000, 169e6
+# Of the official archive.
+ARCHIVE_BYTES = 169e6
 
 
 @dataclass(frozen=True)
@@ -60,36 +60,34 @@ def work_of(study: Study, variant: str, network: Network) -> Work:
         images=images,
         held_out=held_out,
         global_batch=recipe["global_batch"],
-        micro_batch=min(recipe["micro_batch"], recipe["global_batch"]),
+        micro_batch=recipe["micro_batch"],
     )
 
 
-def split_sizes(data: Mapping[str, Any]) -> tuple[int, int]:
+def split_sizes(data: DataConfig) -> tuple[int, int]:
     """Return how many images are trained on and how many are held out, by a study's `data`."""
-    images = data["shapes"]["train_images"] if data["kind"] == "shapes" else _archive_images(data)
-    images = min(images, (data.get("limit") or {}).get("train") or images)
-    held_out = min(data["validation"]["images"], images - 1)
+    drawn = data.kind == "shapes" and data.shapes
+    images = drawn.train_images if drawn else _archive_images(data)
+    images = min(images, data.limit.train or images)
+    held_out = min(data.validation.images, images - 1)
     return images - held_out, held_out
 
 
-def _archive_images(data: Mapping[str, Any]) -> int:
+def _archive_images(data: DataConfig) -> int:
     """Return how many training images an archive has.
 
     A user's own is judged by its size, if it is a file, because it is opened by `prepare` only. The first run that is
     done corrects what is left of the error.
     """
-    archive = Path(data["archive"]) if data.get("archive") and data.get("md5") else None
-    if archive is None or not archive.is_file():
-        return ARCHIVE_IMAGES
-    return max(1, round(ARCHIVE_IMAGES * archive.stat().st_size / ARCHIVE_BYTES))
+    if data.official or data.archive is None or not data.archive.is_file():
+        return OFFICIAL_TRAIN_IMAGES
+    return max(1, round(OFFICIAL_TRAIN_IMAGES * data.archive.stat().st_size / ARCHIVE_BYTES))
 
 
 def plan_spec(
     study: Study,
     networks: Mapping[str, Network],
     seeds: Mapping[str, Sequence[int]],
-    gpus: int | str,
-    price: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what a plan of `study` is made from, apart from the machine and the runs that are done.
 
@@ -97,13 +95,11 @@ def plan_spec(
         study: the study.
         networks: as built, by variant.
         seeds: of each variant that is trained.
-        gpus: for each run: a number, or "auto".
-        price: `gpu_hour` and `currency`.
     """
     return {
         "study": describe_study(study),
-        "gpus": gpus,
-        "price": dict(price),
+        "gpus": study.config.gpus,
+        "price": study.config.price.model_dump(),
         "variants": {
             variant: {
                 "family": study.variants[variant].family,

@@ -58,7 +58,7 @@ def pack_spec(study: Study, layers: Sequence[str], given: Mapping[str, Any]) -> 
     own = sorted(name.rpartition(":")[0] for name in builders - builder_modules().keys())
     return {
         "name": study.name,
-        "configuration": list(dict.fromkeys([*layers, *study.files.values(), *own])),
+        "configuration": list(dict.fromkeys([*layers, *dict(study.config.files).values(), *own])),
         "layers": list(layers),
         "command_line": dict(given),
     }

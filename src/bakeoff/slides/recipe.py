@@ -12,8 +12,7 @@ from bakeoff.slides.results import Results, Run
 from bakeoff.slides.values import Text, join
 from bakeoff.slides.words import Words
 
-# The settings in the order in which they are shown. They are those of the recipes' schema; the
-# arguments of the augmentation policy stand there as one setting.
+# The settings in the order in which they are shown. They are those of `bakeoff.training.recipe`.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "optimisation": (
         *("optimizer.name", "learning_rate.base", "learning_rate.per_images"),
@@ -29,8 +28,6 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         *("augmentation.cutmix", "label_smoothing", "drop_path"),
     ),
 }
-NOT_SHOWN = ("checkpoint_minutes",)
-"""Settings that decide nothing about a result."""
 
 # Settings that say something when they are zero or no.
 TELLING = ("final_learning_rate", "optimizer.decay_norm_and_bias")

@@ -8,7 +8,9 @@ and the versions of torch and timm. Networks that Bakeoff does not ship also reh
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -17,17 +19,19 @@ from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
 from bakeoff.errors import UserError
 from bakeoff.files import canonical_json, read_json, sha256_text, write_json
-from bakeoff.jobs.code import SOURCE, file_digest, source_digest
+from bakeoff.jobs.code import SOURCE, entry_file, file_digest, source_digest
 from bakeoff.models.registry import builder_code, builder_modules
 
 DESCRIBE = "bakeoff.models.describe"
 RUN = "bakeoff.evaluation.run"
 REHEARSAL = SOURCE / "support" / "rehearsal.py"
+ARGUMENT = "drop_path_rate"
 EXAMINE = "bakeoff.evaluation.examine"
 # What timm calls the networks that config/models.yaml takes from it. A test rehearses each of them, and each builder of
 # our own, so that no study has to.
@@ -51,6 +55,50 @@ class Network:
     fingerprint: str
     params: int
     macs: int
+
+
+def takes_drop_path(builder: str, args: Mapping[str, Any]) -> bool:
+    """Return whether a variant's builder has a `drop_path_rate`, found in its source: imports take long.
+
+    Args:
+        builder: as in models.yaml.
+        args: its arguments there; what they name, the builder has.
+    """
+    if ARGUMENT in args:
+        return True
+    if builder == "timm":
+        return any(ARGUMENT in text for text in _timm_sources(str(args.get("name"))))
+    path, function = Path(builder.rpartition(":")[0]), builder.rpartition(":")[2]
+    if builder in builder_modules():
+        path = entry_file(*builder_code(builder)) or path
+    with suppress(OSError, SyntaxError, ValueError):
+        return any(
+            ARGUMENT in (each.arg for each in (*node.args.args, *node.args.kwonlyargs))
+            for node in ast.parse(path.read_bytes()).body
+            if isinstance(node, ast.FunctionDef) and function in (node.name, *_registered(node))
+        )
+    return False
+
+
+def _registered(function: ast.FunctionDef) -> list[object]:
+    """Return the names under which a function is registered as a builder."""
+    calls = (each for each in function.decorator_list if isinstance(each, ast.Call))
+    return [word.value for call in calls for word in call.args if isinstance(word, ast.Constant)]
+
+
+def _timm_sources(name: str) -> Iterator[str]:
+    """Yield the source of timm's module with the network `name`, and of the families that it derives from."""
+    package = find_spec("timm")
+    folders = [
+        Path(place) / "models" for place in (package and package.submodule_search_locations) or ()
+    ]
+    for folder in folders:
+        for file in folder.glob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            if f"\ndef {name.partition('.')[0]}(" in text:
+                yield text
+                for family in re.findall(r"^from \.([a-z]\w*) import", text, re.MULTILINE):
+                    yield (folder / f"{family}.py").read_text(encoding="utf-8")
 
 
 def library_versions(policy: str = "compatible") -> dict[str, str]:

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data.config import OFFICIAL_MD5
+from bakeoff.data.config import CLASSES, IMAGE_SIZE, DataConfig
 from bakeoff.files import write_text_if_changed
 from bakeoff.models.weights_files import Source
 from bakeoff.study.figures import find_figures
 from bakeoff.study.networks import Network, library_versions
-from bakeoff.study.study import CLASSES, IMAGE_SIZE, Ablation, Study, Variant
+from bakeoff.study.study import Study, Variant
 
 LANGUAGES = ("zh", "en")
 
@@ -41,7 +41,7 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
     runs = trained_as(study, networks)
     specs: Specs = {
         "data": data_spec(study),
-        "download": {key: study.data.get(key) for key in ("kind", "urls", "md5")},
+        "download": study.data.model_dump(mode="json", include={"kind", "urls", "md5"}),
         "comparison": comparison_spec(study, runs),
         "claims": claims_spec(study),
         **{f"slides/{language}": slides_spec(study, runs, language) for language in LANGUAGES},
@@ -52,8 +52,8 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
         specs[f"runs/{name}"] = run_spec(study, variant)
         specs[f"profiles/{name}"] = profile_spec(variant)
     specs |= weights_specs([study.variants[name] for name in runs.values()])
-    for ablation in study.ablations.values():
-        specs[f"ablations/{ablation.name}"] = ablation_spec(study, ablation, runs)
+    for name in study.ablations:
+        specs[f"ablations/{name}"] = ablation_spec(study, name, runs)
     for figure in find_figures(list(study.ablations)):
         specs[f"figures/{figure}"] = figure_spec(study, figure)
     return specs
@@ -71,9 +71,9 @@ def seeds_needed(study: Study, runs: Mapping[str, str]) -> dict[str, tuple[int, 
 
 def data_spec(study: Study) -> dict[str, Any]:
     """Return what decides the prepared data, except for the archive itself, which is a file."""
-    keys = {"archive": ("md5",), "shapes": ("shapes",)}[study.data["kind"]]
+    own = {"archive": "md5", "shapes": "shapes"}[study.data.kind]
     return {
-        key: study.data[key] for key in ("kind", "validation", "limit", *keys) if key in study.data
+        "data": study.data.model_dump(mode="json", include={"kind", "validation", "limit", own}),
     }
 
 
@@ -153,16 +153,17 @@ def comparison_spec(study: Study, runs: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def ablation_spec(study: Study, ablation: Ablation, runs: Mapping[str, str]) -> dict[str, Any]:
+def ablation_spec(study: Study, name: str, runs: Mapping[str, str]) -> dict[str, Any]:
     """Return what decides the table of an ablation, given the runs."""
+    ablation = study.ablations[name]
     return {
         "study": describe_study(study),
-        "ablation": ablation.name,
+        "ablation": name,
         "title": dict(ablation.title),
         "baseline": ablation.baseline,
         "arms": [
             {
-                "arm": arm.name,
+                "arm": arm.arm,
                 "variant": arm.variant,
                 "display": study.variants[arm.variant].card.get("display", arm.variant),
                 "run": runs[arm.variant],
@@ -177,7 +178,7 @@ def claims_spec(study: Study) -> dict[str, Any]:
     """Return what decides the verdicts on the claims, given the tables."""
     return {
         "study": describe_study(study),
-        "claims": list(study.claims),
+        "claims": [claim.model_dump(mode="json", exclude_none=True) for claim in study.claims],
         "ablations": list(study.ablations),
     }
 
@@ -214,9 +215,7 @@ def slides_spec(study: Study, runs: Mapping[str, str], language: str) -> dict[st
         },
         "slides": {language: study.slides[language]},
         "comparison": comparison_spec(study, runs),
-        "ablations": {
-            name: ablation_spec(study, ablation, runs) for name, ablation in study.ablations.items()
-        },
+        "ablations": {name: ablation_spec(study, name, runs) for name in study.ablations},
     }
 
 
@@ -234,14 +233,13 @@ def _recipes(study: Study) -> list[Mapping[str, Any]]:
     return [study.variants[name].recipe for name in study.comparison]
 
 
-def dataset_name(data: Mapping[str, Any]) -> str:
+def dataset_name(data: DataConfig) -> str:
     """Return what to call the data set: CIFAR-100 only where its official checksum is required."""
-    if data["kind"] == "shapes":
+    if data.kind == "shapes":
         return "shapes"
-    md5, archive = data.get("md5"), data.get("archive")
-    if md5 is None or md5 in OFFICIAL_MD5:
+    if data.official:
         return "cifar100"
-    return Path(archive).name.removesuffix(".tar.gz") if archive else "custom"
+    return data.archive.name.removesuffix(".tar.gz") if data.archive else "custom"
 
 
 def write_specs(folder: Path, specs: Specs) -> None:

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bakeoff.data.config import DataConfig
 from bakeoff.errors import UserError, did_you_mean
-from bakeoff.models.weights_files import Source
-from bakeoff.study import validation
-from bakeoff.study.layers import Layer, load_yaml, merge, merge_layers, origin
-
-CLASSES = 100
-IMAGE_SIZE = 32
+from bakeoff.study.checks import Whole, cross_mistakes, recipe_name
+from bakeoff.study.claims import ClaimConfig
+from bakeoff.study.config import (
+    KINDS,
+    MODELS,
+    RECIPES,
+    STUDY,
+    AblationConfig,
+    Files,
+    StudyConfig,
+    VariantConfig,
+)
+from bakeoff.study.layers import (
+    Layer,
+    load_yaml,
+    merge,
+    merge_layers,
+    origin,
+    said_by,
+    without_words,
+)
+from bakeoff.study.networks import takes_drop_path
+from bakeoff.study.validation import Where, dotted, in_file, parse
+from bakeoff.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -33,24 +53,6 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One arm of an ablation."""
-
-    name: str
-    variant: str
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """A named list of arms, one of which is the baseline."""
-
-    name: str
-    title: Mapping[str, str]
-    baseline: str
-    arms: tuple[Arm, ...]
-
-
-@dataclass(frozen=True)
 class Study:
     """A whole study: everything that decides its results."""
 
@@ -59,14 +61,15 @@ class Study:
     protocol: str
     deterministic: bool
     versions: str
-    data: Mapping[str, Any]
+    data: DataConfig
     comparison: tuple[str, ...]
     seeds: Mapping[str, tuple[int, ...]]
     variants: Mapping[str, Variant]
-    ablations: Mapping[str, Ablation]
-    claims: Sequence[Mapping[str, Any]]
+    ablations: Mapping[str, AblationConfig]
+    claims: Sequence[ClaimConfig]
     slides: Mapping[str, Any]
-    files: Mapping[str, str]
+    config: StudyConfig
+    """The configuration as a whole, with what decides no result."""
 
     def arms(self) -> Iterator[str]:
         """Yield the variant of each arm of each ablation, repeats included."""
@@ -77,7 +80,6 @@ class Study:
 
 def load_study(
     layers: Sequence[Layer],
-    schemas: Path,
     folder: Path = Path(),
     check_slides: Callable[[Any, str], list[str]] | None = None,
 ) -> Study:
@@ -85,287 +87,153 @@ def load_study(
 
     Args:
         layers: the base configuration first, what is laid over it after.
-        schemas: the folder with the JSON schemas.
         folder: where the paths in the configuration start.
         check_slides: returns the mistakes in the content of a slides file, given its name.
 
     Raises:
         UserError: something is wrong; the message has one sentence, on a line of its own, for each mistake.
     """
-    config = merge_layers(layers)
-
-    def from_config(path: Sequence[str | int]) -> str:
-        return origin(layers, path)
-
-    mistakes = validation.check(config, validation.load_schema(schemas, "config"), from_config)
-    names = _file_names(config)
-    contents, schema_of = {}, {}
+    merged = merge_layers(layers)
+    config: StudyConfig
+    config, mistakes = parse(STUDY, merged, lambda path: f"{origin(layers, path)}: {dotted(path)}")
+    names = _file_names(merged)
+    contents, parsed = {}, {}
     for kind in ("models", "recipes", "ablations", "claims"):
-        file = names[kind]
         try:
-            contents[kind] = load_yaml(folder / file)
+            contents[kind] = load_yaml(folder / names[kind])
         except UserError as error:
             mistakes.append(str(error))
             continue
-        schema_of[kind] = validation.load_schema(schemas, kind)
-        mistakes += validation.check(contents[kind], schema_of[kind], _always(file))
+        parsed[kind], wrong = parse(KINDS[kind], contents[kind], in_file(names[kind]))
+        mistakes += wrong
     try:
         slides = load_yaml(folder / names["slides"])
         mistakes += check_slides(slides, names["slides"]) if check_slides else []
     except UserError as error:
         mistakes.append(str(error))
-    _stop(mistakes)
-
-    filled = {kind: validation.with_defaults(contents[kind], schema_of[kind]) for kind in contents}
-    models = _overridden_models(
-        config, filled["models"], schema_of["models"], mistakes, from_config
-    )
-    recipes = _overridden_recipes(
-        config, filled["recipes"], schema_of["recipes"], mistakes, from_config
-    )
-    mistakes += _cross_check(config, models, recipes, filled["ablations"], names, from_config)
-    mistakes += _check_claims(filled["claims"], models, filled["ablations"], names)
-    _stop(mistakes)
-
-    ablations = {
-        name: Ablation(
-            name,
-            filled["ablations"][name]["title"],
-            filled["ablations"][name]["baseline"],
-            tuple(Arm(arm["arm"], arm["variant"]) for arm in filled["ablations"][name]["arms"]),
-        )
-        for name in config["ablations"]
-    }
-    used = [*config["variants"], *(a.variant for b in ablations.values() for a in b.arms)]
-    return Study(
-        name=config["name"],
-        root=config["results_root"],
-        protocol=config["protocol"],
-        deterministic=config.get("deterministic", False),
-        versions=config.get("versions", "compatible"),
-        data=config["data"],
-        comparison=tuple(config["variants"]),
-        seeds={key: tuple(value) for key, value in config["seeds"].items()},
-        variants={
-            name: _variant(name, models[name], recipes, config["protocol"])
-            for name in dict.fromkeys(used)
-        },
-        ablations=ablations,
-        claims=filled["claims"],
-        slides=slides,
-        files=names,
-    )
-
-
-def recipe_name(model: Mapping[str, Any], protocol: str) -> str:
-    """Return the name of the recipe by which a protocol trains a model."""
-    return str(model["recipe"]) if protocol == "tuned" else protocol
-
-
-def _always(name: str) -> validation.Origin:
-    """Return the origin of values that all come from one place."""
-    return lambda _path: name
-
-
-def _stop(mistakes: Sequence[str]) -> None:
     if mistakes:
         raise UserError("\n".join(dict.fromkeys(mistakes)))
+
+    ablations: Mapping[str, AblationConfig] = parsed["ablations"]
+    models, mistakes = _overridden_models(
+        contents["models"], parsed["models"], merged.get("variant_overrides", {}), layers
+    )
+    chosen = [ablations[name] for name in config.ablations if name in ablations]
+    arms = [arm.variant for ablation in chosen for arm in ablation.arms]
+    used = [name for name in dict.fromkeys([*config.variants, *arms]) if name in models]
+    by = {recipe_name(models[name], config.protocol): None for name in used}
+    recipes, wrong = _overridden_recipes(
+        contents["recipes"],
+        [name for name in by if name in contents["recipes"]],
+        layers,
+        without_words(merged.get("recipe_overrides", {})),
+    )
+    whole = Whole(config, models, parsed["recipes"], ablations, parsed["claims"], used, layers)
+    mistakes += [*wrong, *cross_mistakes(whole, folder)]
+    if mistakes:
+        raise UserError("\n".join(dict.fromkeys(mistakes)))
+
+    return Study(
+        name=config.name,
+        root=config.results_root,
+        protocol=config.protocol,
+        deterministic=config.deterministic,
+        versions=config.versions,
+        data=config.data,
+        comparison=config.variants,
+        seeds=dict(config.seeds),
+        variants={name: _variant(name, models[name], recipes, config.protocol) for name in used},
+        ablations={name: ablations[name] for name in config.ablations},
+        claims=parsed["claims"],
+        slides=slides,
+        config=config,
+    )
+
+
+def laid_over(recipe: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe, as a file has it, with `change` laid over it.
+
+    A run of another length keeps the shape of its schedule: unless `change` has a warm-up too, that of the recipe
+    stays the same part of the epochs.
+    """
+    changed = merge(recipe, change)
+    if "epochs" in change and "warmup_epochs" not in change and recipe.get("warmup_epochs"):
+        epochs = change["epochs"]
+        if isinstance(epochs, int | float) and math.isfinite(epochs):
+            changed["warmup_epochs"] = round(recipe["warmup_epochs"] * epochs / recipe["epochs"], 6)
+    return changed
 
 
 def _file_names(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the other files' names; the usual ones where the configuration is too broken to say."""
-    kinds = ("models", "recipes", "ablations", "claims", "slides")
+    usual = Files().model_dump()
     files = config.get("files")
-    files = files if isinstance(files, Mapping) else {}
-    return {kind: str(files.get(kind, f"config/{kind}.yaml")) for kind in kinds}
+    given = files if isinstance(files, Mapping) else {}
+    return {
+        kind: str(given[kind]) if isinstance(given.get(kind), str) else file
+        for kind, file in usual.items()
+    }
 
 
 def _variant(
-    name: str, entry: Mapping[str, Any], recipes: Mapping[str, Any], protocol: str
+    name: str, entry: VariantConfig, recipes: Mapping[str, Recipe], protocol: str
 ) -> Variant:
     recipe = recipe_name(entry, protocol)
-    keys = ("builder", "args", "input_policy", "pretrained")
-    model = {key: entry[key] for key in keys}
-    if recipes[recipe]["drop_path"] is not None:
+    given = entry.model_dump(mode="json", exclude_none=True)
+    model = {key: given[key] for key in ("builder", "args", "input_policy", "pretrained")}
+    rate = recipes[recipe].drop_path
+    if rate is not None and takes_drop_path(entry.builder, entry.args):
         # A property of the network that the recipe decides.
-        model["args"] = {**entry["args"], "drop_path_rate": recipes[recipe]["drop_path"]}
-    if entry["pretrained"]:
-        model["weights"] = entry.get("weights", {})
+        model["args"] = {**entry.args, "drop_path_rate": rate}
+    if entry.pretrained:
+        model["weights"] = given.get("weights", {})
     card_keys = ("display", "paper", "year", "published", "license", "adapted")
     return Variant(
         name=name,
-        family=entry["family"],
+        family=entry.family,
         model=model,
-        recipe={"name": recipe, **recipes[recipe]},
-        card={key: entry[key] for key in card_keys if key in entry},
+        recipe={"name": recipe, **recipes[recipe].model_dump(mode="json")},
+        card={key: given[key] for key in card_keys if key in given},
     )
 
 
 def _overridden_models(
-    config: Mapping[str, Any],
-    models: Mapping[str, Any],
-    schema: Mapping[str, Any],
-    mistakes: list[str],
-    from_config: validation.Origin,
-) -> dict[str, Any]:
-    result = dict(models)
-    for name, change in config.get("variant_overrides", {}).items():
+    contents: Mapping[str, Any],
+    models: Mapping[str, VariantConfig],
+    overrides: Mapping[str, Any],
+    layers: Sequence[Layer],
+) -> tuple[dict[str, VariantConfig], list[str]]:
+    """Return all variants with their overrides, and what is wrong with those; such variants stay as they were."""
+    result, mistakes = dict(models), []
+    for name, change in overrides.items():
         path = ("variant_overrides", name)
-        if name not in models:
-            mistakes.append(
-                f"{from_config(path)}: {validation.dotted(path)} is not a variant"
-                f"{did_you_mean(name, models)}."
-            )
-            continue
-        result[name] = merge(models[name], change)
-        mistakes += validation.check(
-            {name: result[name]},
-            schema,
-            _always(from_config(path)),
-        )
-    return result
+        if name in models:
+            content = {name: merge(contents[name], change)}
+            changed, wrong = parse(MODELS, content, _in_overrides(layers, "variant_overrides", 0))
+            result |= changed or {}
+            mistakes += wrong
+        else:
+            where = f"{origin(layers, path)}: {dotted(path)}"
+            mistakes.append(f"{where} is not a variant{did_you_mean(name, models)}.")
+    return result, mistakes
 
 
 def _overridden_recipes(
-    config: Mapping[str, Any],
-    recipes: Mapping[str, Any],
-    schema: Mapping[str, Any],
-    mistakes: list[str],
-    from_config: validation.Origin,
-) -> dict[str, Any]:
-    change = config.get("recipe_overrides", {})
-    result = {name: merge(recipe, change) for name, recipe in recipes.items()}
-    if change:
-        source = from_config(("recipe_overrides",))
-        wrong = validation.check(result, schema, _always(f"{source} (recipe_overrides)"))
-        # One mistake in the overrides shows in every recipe; it is reported once.
-        mistakes += wrong[: max(1, len(wrong) // len(result))] if wrong else []
-    return result
+    contents: Mapping[str, Any], used: Iterable[str], layers: Sequence[Layer], change: Any
+) -> tuple[dict[str, Recipe], list[str]]:
+    """Return the recipes that are used, with what is laid over all of them, and what is wrong with that."""
+    content = {name: laid_over(contents[name], change) for name in used}
+    recipes, mistakes = parse(RECIPES, content, _in_overrides(layers, "recipe_overrides", 1))
+    return recipes or {}, mistakes
 
 
-def _cross_check(
-    config: Mapping[str, Any],
-    models: Mapping[str, Any],
-    recipes: Mapping[str, Any],
-    ablations: Mapping[str, Any],
-    names: Mapping[str, str],
-    from_config: validation.Origin,
-) -> Iterator[str]:
-    """Yield the mistakes that a schema cannot express."""
-    for index, name in enumerate(config["variants"]):
-        if name not in models:
-            yield (
-                f"{from_config(('variants',))}: variants[{index}] is '{name}', which "
-                f"{names['models']} does not define{did_you_mean(name, models)}."
-            )
-    for index, name in enumerate(config["ablations"]):
-        if name not in ablations:
-            yield (
-                f"{from_config(('ablations',))}: ablations[{index}] is '{name}', which "
-                f"{names['ablations']} does not define{did_you_mean(name, ablations)}."
-            )
-    for name, entry in models.items():
-        recipe = recipe_name(entry, config["protocol"])
-        if recipe not in recipes:
-            source = (
-                f"{names['models']}: {name}.recipe"
-                if config["protocol"] == "tuned"
-                else f"{from_config(('protocol',))}: protocol"
-            )
-            yield (
-                f"{source} is '{recipe}', which {names['recipes']} does not define"
-                f"{did_you_mean(recipe, recipes)}."
-            )
-    for name, ablation in ablations.items():
-        yield from _check_ablation(name, ablation, models, names)
-    yield from _check_weights(models, names)
-    yield from _check_data(config["data"], from_config)
+def _in_overrides(layers: Sequence[Layer], key: str, skipped: int) -> Where:
+    """Return where things stand that are laid over others under `key`; the overrides lack the first `skipped` steps."""
 
+    def where(path: Sequence[str | int]) -> str:
+        inside = (key, *path[skipped:])
+        if source := said_by(layers, inside):
+            return f"{source}: {dotted(inside)}"
+        return f"{origin(layers, (key,))}: with {key}, {dotted(path)}"
 
-def _check_ablation(
-    name: str, ablation: Mapping[str, Any], models: Mapping[str, Any], names: Mapping[str, str]
-) -> Iterator[str]:
-    arms = [arm["arm"] for arm in ablation["arms"]]
-    if ablation["baseline"] not in arms:
-        yield (
-            f"{names['ablations']}: {name}.baseline is '{ablation['baseline']}'"
-            f"{did_you_mean(ablation['baseline'], arms)}, expected one of its arms: "
-            f"{', '.join(arms)}."
-        )
-    for arm in sorted({arm for arm in arms if arms.count(arm) > 1}):
-        yield f"{names['ablations']}: {name} has two arms named '{arm}'. Give each its own name."
-    for index, arm in enumerate(ablation["arms"]):
-        if arm["variant"] not in models:
-            yield (
-                f"{names['ablations']}: {name}.arms[{index}].variant is '{arm['variant']}', which "
-                f"{names['models']} does not define{did_you_mean(arm['variant'], models)}."
-            )
-
-
-def _check_weights(models: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
-    """Yield pretrained variants without weights, or whose weights would share one file with others."""
-    known: dict[str, tuple[str, Source]] = {}
-    for name, entry in models.items():
-        if not entry["pretrained"]:
-            continue
-        try:
-            source = Source.from_mapping(entry.get("weights", {}))
-        except UserError as error:
-            yield f"{names['models']}: {name}: {error}"
-            continue
-        other, first = known.setdefault(source.name, (name, source))
-        if source != first:
-            yield (
-                f"{names['models']}: {name}.weights and {other}.weights would be one file named "
-                f"'{source.name}', but they differ. Give both the same hub, file, revision and sha256."
-            )
-
-
-def _check_data(data: Mapping[str, Any], from_config: validation.Origin) -> Iterator[str]:
-    if data["kind"] != "shapes":
-        return
-    if "shapes" not in data:
-        yield (
-            f"{from_config(('data', 'kind'))}: data.kind is 'shapes', but data.shapes is missing. "
-            "It gives train_images, test_images and seed."
-        )
-        return
-    images, held_out = data["shapes"].get("train_images"), data["validation"]["images"]
-    if images is not None and held_out >= images:
-        yield (
-            f"{from_config(('data', 'validation', 'images'))}: data.validation.images is "
-            f"{held_out}, expected fewer than data.shapes.train_images, which is {images}."
-        )
-
-
-def _check_claims(
-    claims: Sequence[Mapping[str, Any]],
-    models: Mapping[str, Any],
-    ablations: Mapping[str, Any],
-    names: Mapping[str, str],
-) -> Iterator[str]:
-    ids = [claim["id"] for claim in claims]
-    for twice in sorted({name for name in ids if ids.count(name) > 1}):
-        yield f"{names['claims']}: two claims have the id '{twice}'. Give each its own."
-    for claim in claims:
-        measure = claim["measure"]
-        where = f"{names['claims']}: {claim['id']}.measure"
-        by_arm = measure["kind"] in ("delta", "params_reduction")
-        for key in ("ablation", "arm") if by_arm else ("variant",):
-            if key not in measure:
-                yield f"{where} lacks the key '{key}', which kind '{measure['kind']}' needs."
-        variant, ablation = measure.get("variant"), measure.get("ablation")
-        if variant is not None and variant not in models:
-            yield f"{where}.variant is '{variant}', an unknown variant{did_you_mean(variant, models)}."
-        if ablation is not None and ablation not in ablations:
-            yield (
-                f"{where}.ablation is '{ablation}', an unknown ablation"
-                f"{did_you_mean(ablation, ablations)}."
-            )
-        elif ablation is not None and "arm" in measure:
-            arms = ["best", *(arm["arm"] for arm in ablations[ablation]["arms"])]
-            if measure["arm"] not in arms:
-                yield (
-                    f"{where}.arm is '{measure['arm']}'{did_you_mean(measure['arm'], arms)}, "
-                    f"expected one of {', '.join(arms)}."
-                )
+    return where

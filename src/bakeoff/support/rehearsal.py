@@ -43,7 +43,7 @@ from bakeoff.training.devices import make_accelerator, on_device
 from bakeoff.training.loop import Task, Trained, Trainer
 from bakeoff.training.predict import predict
 from bakeoff.training.random import seed_everything
-from bakeoff.training.recipe import OptimizerConfig, Recipe
+from bakeoff.training.recipe import LearningRateConfig, OptimizerConfig, Recipe
 from bakeoff.training.reproducible import check_reproducible
 
 IMAGES = 4
@@ -114,36 +114,31 @@ class _NeverStopped(StopRequest):
         self.signal = None
 
 
+SMALL_RATE = LearningRateConfig(base=LEARNING_RATE, per_images=IMAGES)
 PLAIN_RECIPE = Recipe(
     epochs=1,
     global_batch=IMAGES,
     micro_batch=IMAGES // 2,
-    optimizer=OptimizerConfig("sgd", 0.9, True, (0.9, 0.999), 0.0, True),
-    peak_learning_rate=LEARNING_RATE,
-    final_learning_rate=0.0,
-    warmup_epochs=0.0,
-    label_smoothing=0.0,
-    gradient_clip=None,
-    ema_decay=None,
+    optimizer=OptimizerConfig(name="sgd", nesterov=True),
+    learning_rate=SMALL_RATE,
     precision="fp32",
-    compile=False,
-    augmentation={},
 )
 
 
 def _in_miniature(setting: Setting, folder: Path, single: bool) -> Setting:
     """Return the setting of one step of two micro-batches, by an accelerator whose scaler is not the run's."""
     micro_batch = 1 if single else 2
-    recipe = replace(
-        setting.recipe,
-        epochs=1,
-        global_batch=IMAGES,
-        micro_batch=micro_batch,
-        warmup_epochs=0.0,
-        peak_learning_rate=LEARNING_RATE,
-        final_learning_rate=0.0,
-        # Compiling takes longer than all else, and is the first thing that training does.
-        compile=False,
+    recipe = setting.recipe.model_copy(
+        update={
+            "epochs": 1,
+            "global_batch": IMAGES,
+            "micro_batch": micro_batch,
+            "warmup_epochs": 0.0,
+            "learning_rate": SMALL_RATE,
+            "final_learning_rate": 0.0,
+            # Compiling takes longer than all else, and is the first thing that training does.
+            "compile": False,
+        }
     )
     gpus = setting.accelerator.num_processes if setting.accelerator.device.type == "cuda" else 0
     return replace(

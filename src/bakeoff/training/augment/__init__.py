@@ -2,7 +2,6 @@
 
 | module | holds |
 | --- | --- |
-| `config` | `AugmentConfig`: what a recipe's `augmentation` says |
 | `packed` | the data set as one block of bytes in which a crop, mirrored or not, is one copy |
 | `policy`, `operations` | RandAugment and TrivialAugment, and the operations that they draw from |
 | `erasing` | cutout and random erasing |
@@ -10,7 +9,7 @@
 | `pipeline` | `InputPipeline`: all of it in order |
 """
 
-from bakeoff.training.augment.config import AugmentConfig
 from bakeoff.training.augment.pipeline import InputPipeline
+from bakeoff.training.recipe import AugmentConfig
 
 __all__ = ["AugmentConfig", "InputPipeline"]

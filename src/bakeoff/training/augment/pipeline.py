@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from bakeoff.errors import UserError, did_you_mean
 from bakeoff.training.augment import erasing
-from bakeoff.training.augment.config import AugmentConfig
 from bakeoff.training.augment.mixing import mix
 from bakeoff.training.augment.packed import PackedImages, packed_bytes
 from bakeoff.training.random import uniform
+from bakeoff.training.recipe import AugmentConfig
 
 if TYPE_CHECKING:
     from bakeoff.training.augment.policy import Policy

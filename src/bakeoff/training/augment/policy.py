@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from bakeoff.training.augment import operations
-from bakeoff.training.augment.config import MAGNITUDE_BINS, AugmentConfig
 from bakeoff.training.augment.operations import Operation, Warp, warp
+from bakeoff.training.recipe import MAGNITUDE_BINS, AugmentConfig, PolicyArgs
 
 # Draws for one operation: which one, and its magnitude.
 DRAWS_PER_LAYER = 2
@@ -93,7 +93,8 @@ def trivialaugment() -> Policy:
 def make_policy(config: AugmentConfig, height: int, width: int) -> Policy:
     """Return the policy that `config` names, which must name one, for images of `height` x `width`."""
     if config.policy == "randaugment":
-        return randaugment(config.policy_args.layers, config.policy_args.magnitude, height, width)
+        chosen = config.policy_args or PolicyArgs()
+        return randaugment(chosen.layers, chosen.magnitude, height, width)
     return trivialaugment()
 
 

@@ -1,0 +1,194 @@
+"""What is wrong between the parts of a configuration, each of which is right by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakeoff.data.config import CLASSES, OFFICIAL_TRAIN_IMAGES
+from bakeoff.errors import UserError, did_you_mean
+from bakeoff.models.weights_files import Source
+from bakeoff.study.claims import ClaimConfig
+from bakeoff.study.config import AblationConfig, StudyConfig, VariantConfig
+from bakeoff.study.layers import Layer, origin
+from bakeoff.study.root import check_root
+from bakeoff.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All parts of a configuration, typed."""
+
+    config: StudyConfig
+    models: Mapping[str, VariantConfig]
+    recipes: Mapping[str, Recipe]
+    ablations: Mapping[str, AblationConfig]
+    claims: Sequence[ClaimConfig]
+    used: Sequence[str]
+    """Variants of the comparison and arms of the study's ablations."""
+    layers: Sequence[Layer]
+
+    def said(self, *path: str | int) -> str:
+        """Return which layer of the study's configuration says what stands at a path."""
+        return origin(self.layers, path)
+
+    def last_said(self, *paths: Sequence[str | int]) -> str:
+        """Return the topmost layer that says something at one of the paths."""
+        names = [layer.name for layer in self.layers]
+        return max((origin(self.layers, path) for path in paths), key=names.index)
+
+
+def recipe_name(model: VariantConfig, protocol: str) -> str:
+    """Return the name of the recipe by which a protocol trains a model."""
+    return model.recipe if protocol == "tuned" else protocol
+
+
+def cross_mistakes(whole: Whole, folder: Path) -> Iterator[str]:
+    """Yield one sentence for each mistake; `folder` is the working directory."""
+    yield from _names(whole)
+    yield from _displays(whole)
+    for name, ablation in whole.ablations.items():
+        yield from _ablation(name, ablation, whole)
+    yield from _weights(whole)
+    yield from _data(whole)
+    yield from _claims(whole)
+    yield from _root(whole, folder)
+
+
+def _names(whole: Whole) -> Iterator[str]:
+    config, files = whole.config, whole.config.files
+    for key, names, known, file in (
+        ("variants", config.variants, whole.models, files.models),
+        ("ablations", config.ablations, whole.ablations, files.ablations),
+    ):
+        for index, name in enumerate(names):
+            if name not in known:
+                yield (
+                    f"{whole.said(key)}: {key}[{index}] is '{name}', which {file} does not define"
+                    f"{did_you_mean(name, known)}."
+                )
+    for name, model in whole.models.items():
+        recipe = recipe_name(model, config.protocol)
+        if recipe not in whole.recipes:
+            tuned = config.protocol == "tuned"
+            source = (
+                f"{files.models}: {name}.recipe" if tuned else f"{whole.said('protocol')}: protocol"
+            )
+            near = did_you_mean(recipe, whole.recipes)
+            yield f"{source} is '{recipe}', which {files.recipes} does not define{near}."
+
+
+def _displays(whole: Whole) -> Iterator[str]:
+    """Yield compared variants that tables and figures would show under one name."""
+    first: dict[str, str] = {}
+    for name in dict.fromkeys(whole.config.variants):
+        model = whole.models.get(name)
+        display = (model.display if model else None) or name
+        other = first.setdefault(display, name)
+        if other != name:
+            yield (
+                f"{whole.config.files.models}: {other} and {name} are both shown as '{display}'. Give each its "
+                "own display."
+            )
+
+
+def _ablation(name: str, ablation: AblationConfig, whole: Whole) -> Iterator[str]:
+    files = whole.config.files
+    arms = [arm.arm for arm in ablation.arms]
+    if ablation.baseline not in arms:
+        yield (
+            f"{files.ablations}: {name}.baseline is '{ablation.baseline}'"
+            f"{did_you_mean(ablation.baseline, arms)}, expected one of its arms: {', '.join(arms)}."
+        )
+    for arm in sorted({arm for arm in arms if arms.count(arm) > 1}):
+        yield f"{files.ablations}: {name} has two arms named '{arm}'. Give each its own name."
+    for index, each in enumerate(ablation.arms):
+        if each.variant not in whole.models:
+            yield (
+                f"{files.ablations}: {name}.arms[{index}].variant is '{each.variant}', which "
+                f"{files.models} does not define{did_you_mean(each.variant, whole.models)}."
+            )
+
+
+def _weights(whole: Whole) -> Iterator[str]:
+    """Yield pretrained variants without weights, or whose weights would share one file with others."""
+    known: dict[str, tuple[str, Source]] = {}
+    for name, model in whole.models.items():
+        if not model.pretrained:
+            continue
+        try:
+            source = Source.from_mapping(model.weights.model_dump() if model.weights else {})
+        except UserError as error:
+            yield f"{whole.config.files.models}: {name}: {error}"
+            continue
+        other, first = known.setdefault(source.name, (name, source))
+        if source != first:
+            yield (
+                f"{whole.config.files.models}: {name}.weights and {other}.weights would be one file named "
+                f"'{source.name}', but they differ. Give both the same hub, file, revision and sha256."
+            )
+
+
+def _data(whole: Whole) -> Iterator[str]:
+    data, held_out = whole.config.data, whole.config.data.validation.images
+    most: dict[tuple[str, ...], int] = {}
+    if data.kind == "shapes" and data.shapes is None:
+        yield (
+            f"{whole.said('data', 'kind')}: data.kind is 'shapes', but data.shapes is missing. It gives "
+            "train_images, test_images and seed."
+        )
+    elif data.kind == "shapes" and data.shapes:
+        most["data", "shapes", "train_images"] = data.shapes.train_images
+    elif data.official:
+        most["the official archive",] = OFFICIAL_TRAIN_IMAGES
+    if data.limit.train:
+        most["data", "limit", "train"] = data.limit.train
+    for path, images in most.items():
+        if held_out >= images:
+            source = whole.last_said(("data", "validation", "images"), path)
+            yield (
+                f"{source}: data.validation.images is {held_out}, expected fewer than there are for training: "
+                f"{images} ({'.'.join(path)})."
+            )
+    for split, images in data.limit:
+        if images is not None and images < CLASSES:
+            yield (
+                f"{whole.said('data', 'limit', split)}: data.limit.{split} is {images}, expected at least "
+                f"{CLASSES}, one image of each class."
+            )
+
+
+def _claims(whole: Whole) -> Iterator[str]:
+    file = whole.config.files.claims
+    ids = [claim.id for claim in whole.claims]
+    for twice in sorted({name for name in ids if ids.count(name) > 1}):
+        yield f"{file}: two claims have the id '{twice}'. Give each its own."
+    for claim in whole.claims:
+        measure, where = claim.measure, f"{file}: {claim.id}.measure"
+        if measure.variant is not None and measure.variant not in whole.models:
+            near = did_you_mean(measure.variant, whole.models)
+            yield f"{where}.variant is '{measure.variant}', an unknown variant{near}."
+        if measure.ablation is None:
+            continue
+        if measure.ablation not in whole.ablations:
+            near = did_you_mean(measure.ablation, whole.ablations)
+            yield f"{where}.ablation is '{measure.ablation}', an unknown ablation{near}."
+            continue
+        arms = ["best", *(arm.arm for arm in whole.ablations[measure.ablation].arms)]
+        if measure.arm is not None and measure.arm not in arms:
+            yield (
+                f"{where}.arm is '{measure.arm}'{did_you_mean(measure.arm, arms)}, "
+                f"expected one of {', '.join(arms)}."
+            )
+
+
+def _root(whole: Whole, folder: Path) -> Iterator[str]:
+    config, source = whole.config, whole.said("results_root")
+    own = [whole.models[name].builder.rpartition(":")[0] for name in whole.used]
+    reads = [*dict(config.files).values(), *filter(None, own)]
+    for why in check_root(config.results_root, config.name, source, whole.layers, reads, folder):
+        yield (
+            f"{source}: results_root is '{config.results_root}', which {why}. Name a folder that is the study's "
+            f"own, such as results/{config.name}."
+        )
