@@ -59,6 +59,10 @@ def spec_with(
     """Return SPEC with parts of its recipe and model replaced."""
     spec = copy.deepcopy(SPEC)
     spec["recipe"].update(recipe or {})
+    # A warm-up has to end before the run.
+    spec["recipe"]["warmup_epochs"] = min(
+        spec["recipe"]["warmup_epochs"], spec["recipe"]["epochs"] / 2
+    )
     spec["model"].update(model or {})
     return spec
 

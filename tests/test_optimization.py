@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,10 +18,10 @@ SGD = OptimizerConfig(name="sgd", nesterov=True, weight_decay=5e-4)
     "config",
     [
         SGD,
-        replace(SGD, nesterov=False, decay_norm_and_bias=False),
-        replace(SGD, momentum=0.0, nesterov=False),
-        replace(SGD, name="adamw"),
-        replace(SGD, name="adamw", decay_norm_and_bias=False),
+        SGD.model_copy(update={"nesterov": False, "decay_norm_and_bias": False}),
+        SGD.model_copy(update={"momentum": 0.0, "nesterov": False}),
+        SGD.model_copy(update={"name": "adamw"}),
+        SGD.model_copy(update={"name": "adamw", "decay_norm_and_bias": False}),
     ],
     ids=lambda config: (
         f"{config.name} {config.momentum} {config.nesterov} {config.decay_norm_and_bias}"

@@ -51,14 +51,14 @@ def adopt_results(layout: Layout, look: Look, asked: Asked) -> Sequence[str]:
     Raises:
         UserError: no reason is given, or a file is missing or was altered.
     """
-    reason, target, names = asked.reason.strip(), asked.target, study_jobs(layout)
+    reason, target = asked.reason.strip(), asked.target
     # What a program writes where it has none.
     if reason.lower() in ("", "none"):
         raise UserError(
             "Say why the change is harmless: snakemake adopt --config reason='renamed a variable'. "
             "The reason is kept in the provenance of what is adopted."
         )
-    root = Path(layout.study.root)
+    root, names = Path(layout.study.root), study_jobs(layout)
     jobs = [job_of(target, root, look().jobs, names)] if target else names
     lines = adopt(root, jobs, _states(look), reason)
     return lines or ["nothing to adopt: all results that exist are current"]
