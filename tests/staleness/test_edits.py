@@ -220,6 +220,28 @@ def test_a_setting_costs_exactly(built: Checkout, name: str) -> None:
         assert built.plan() == expected
 
 
+def test_a_new_figure_is_one_file(built: Checkout) -> None:
+    figure = built.folder / "src/bakeoff/figures/model_names.py"
+    figure.write_text(
+        "from bakeoff.analysis.tables import read_table\nfrom bakeoff.figures.sheet import drawing\n\n"
+        'READS = ("models",)\nCATEGORY = "Comparison"\nCAPTION = "The variants."\n\n\n'
+        "def plot(models, sheet):\n    with drawing(sheet, 2) as figure:\n"
+        '        figure.text(0, 0, " ".join(read_table(models, ("display",))["display"]))\n'
+    )
+    try:
+        assert built.plan() == {"plot model_names", "report", "provenance"}
+        done = built.snakemake("results/figures/model_names.png")
+        assert done.returncode == 0, done.stderr
+        record = json.loads((built.folder / "results/records/figures/model_names.json").read_text())
+        assert list(record["reads"]) == ["comparison/models.csv"]
+    finally:
+        figure.unlink()
+        for name in ("figures/model_names.png", "figures/model_names.svg"):
+            (built.folder / "results" / name).unlink(missing_ok=True)
+        (built.folder / "results/records/figures/model_names.json").unlink(missing_ok=True)
+    assert built.plan() == set()
+
+
 def test_a_new_family_costs_nothing(built: Checkout) -> None:
     family = built.folder / "src/bakeoff/models/new_family.py"
     family.write_text(
