@@ -2,6 +2,11 @@ from bakeoff.jobs.frame import JobSpec
 from bakeoff.launch.command import job_text, texts
 
 
+def get_code(wildcards):
+    """Return what the scripts import by name: the module, or the user's file, of the variant's network."""
+    return LAYOUT.builder_code(wildcards.variant)
+
+
 def get_job(name, spec):
     """Return the function that puts a job of the rule `name` into one word of its command line."""
 
@@ -11,7 +16,7 @@ def get_job(name, spec):
             ROOT,
             f"{ROOT}/specs/{spec}/{wildcards.variant}.json",
             record=str(output.record),
-            code=LAYOUT.builder_code(wildcards.variant),
+            code=get_code(wildcards),
             reads=texts(input),
             writes=texts(output),
         )
@@ -64,6 +69,7 @@ rule train:
         turn=1,
     params:
         script=str(SCRIPTS / "train.py"),
+        code=get_code,
         job=get_job("train", "runs"),
         checkpoints=f"{ROOT}/checkpoints/{{variant}}/seed{{seed}}",
         weights=get_weights,
@@ -94,6 +100,7 @@ rule profile_model:
         mem_mb=4000,
     params:
         script=str(SCRIPTS / "profile_model.py"),
+        code=get_code,
         job=get_job("profile_model", "profiles"),
     shell:
         "exec python -P {params.script:q} --job {params.job:q} --gpus {resources.gpu}"
