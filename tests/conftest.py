@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
+from bakeoff.files import atomic_path
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMAS = REPOSITORY / "workflow" / "schemas"
+
+NETWORKS = Path("resources/networks.json")
+KEPT = Path(tempfile.gettempdir()) / f"bakeoff-tests-{os.getuid()}" / "networks.json"
 
 # Two cores are all that a test may count on, and each process takes one.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -39,7 +45,7 @@ class Project:
 
     def snakemake(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run snakemake in the project's folder on two cores and return the finished process."""
-        return subprocess.run(
+        done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
             env={**project_environment(), **environment},
@@ -47,6 +53,8 @@ class Project:
             text=True,
             check=False,
         )
+        keep_networks(self.folder)
+        return done
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of snakemake with `arguments`."""
@@ -71,17 +79,28 @@ def make_project(folder: Path, study: Mapping[str, Any] | None = None) -> Projec
     """Copy configuration and profiles to `folder`; `study` is laid over config.yaml."""
     shutil.copytree(REPOSITORY / "config", folder / "config")
     shutil.copytree(REPOSITORY / "profiles", folder / "profiles")
-    networks = REPOSITORY / "resources" / "networks.json"
-    if networks.is_file():
-        # Only saves time: its entries are keyed by all that they depend on.
-        (folder / "resources").mkdir()
-        shutil.copy(networks, folder / "resources")
+    give_networks(folder)
     project = Project(folder)
     if study:
         from bakeoff.study.layers import merge  # noqa: PLC0415
 
         project.edit("config/config.yaml", lambda config: merge(config, study))
     return project
+
+
+def keep_networks(folder: Path) -> None:
+    """Keep what a project knows of its networks, for the next one: it only saves time, because it is keyed by code."""
+    known = folder / NETWORKS
+    if known.is_file() and (not KEPT.is_file() or known.stat().st_size > KEPT.stat().st_size):
+        with atomic_path(KEPT) as temporary:
+            shutil.copy(known, temporary)
+
+
+def give_networks(folder: Path) -> None:
+    """Give a project what another one knew of the networks."""
+    if KEPT.is_file():
+        (folder / NETWORKS).parent.mkdir(exist_ok=True)
+        shutil.copy(KEPT, folder / NETWORKS)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from bakeoff.study.layers import merge
-from conftest import REPOSITORY, project_environment
+from conftest import REPOSITORY, give_networks, keep_networks, project_environment
 from small_study import small_study
 
 COPIED = ("src", "workflow", "config", "profiles")
@@ -30,7 +30,7 @@ class Checkout:
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run snakemake with the code of this checkout."""
         profile = () if "--profile" in arguments else ("--profile", "profiles/cpu")
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "snakemake", *profile, *arguments],
             cwd=self.folder,
             env={**project_environment(), "PYTHONPATH": str(self.folder / "src")},
@@ -39,6 +39,8 @@ class Checkout:
             check=False,
             timeout=500,
         )
+        keep_networks(self.folder)
+        return done
 
     def plan(self, *arguments: str) -> set[str]:
         """Return the jobs that a dry run of `all` plans, as `train resnet_20/seed0`."""
@@ -94,6 +96,7 @@ def copy_repository(folder: Path) -> Checkout:
     for name in COPIED:
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(REPOSITORY / name, folder / name, ignore=ignored)
+    give_networks(folder)
     path = folder / "config" / "config.yaml"
     study = small_study()
     study["seeds"] = {"comparison": [0], "ablations": [0]}
