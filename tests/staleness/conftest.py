@@ -27,13 +27,18 @@ class Checkout:
 
     folder: Path
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run snakemake with the code of this checkout."""
+    def snakemake(
+        self, *arguments: str, pythonpath: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run snakemake with the code of this checkout, or with other paths of modules."""
         profile = () if "--profile" in arguments else ("--profile", "profiles/cpu")
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", *profile, *arguments],
             cwd=self.folder,
-            env={**project_environment(), "PYTHONPATH": str(self.folder / "src")},
+            env={
+                **project_environment(),
+                "PYTHONPATH": pythonpath or str(self.folder / "src"),
+            },
             capture_output=True,
             text=True,
             check=False,
