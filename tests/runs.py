@@ -11,6 +11,7 @@ from typing import Any
 
 from bakeoff.jobs.frame import JobSpec
 from bakeoff.launch.command import job_text
+from bakeoff.models.registry import builder_code
 from conftest import REPOSITORY, project_environment
 
 DATA = {
@@ -50,7 +51,7 @@ SPEC: dict[str, Any] = {
 
 
 # Of the code that a run executes, as the script of the rule `train` passes them on.
-CODE = JobSpec("train", Path(), Path()).digests()
+CODE = JobSpec("train", Path(), Path(), code=builder_code("cifar_resnet")).digests()
 
 
 def spec_with(
@@ -85,6 +86,7 @@ def train_command(
         rule="train",
         root=data.parent,
         spec=folder / "spec.json",
+        code=builder_code(spec["model"]["builder"]),
         writes=(str(folder / "run" / "metrics.json"),),
     )
     return [
