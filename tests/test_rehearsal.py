@@ -17,6 +17,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from bakeoff.data.config import DataConfig
 from bakeoff.errors import UserError
 from bakeoff.evaluation.results import RunPaths, as_stored
 from bakeoff.evaluation.run import execute
@@ -51,7 +52,7 @@ TOLD = {
     "numpy_in_evaluation": None,
     "nan_in_evaluation": "not finite before any training",
     "hidden_state": "has to be a parameter or a persistent buffer",
-    "random_buffer": "has to be a parameter or a persistent buffer",
+    "random_buffer": "Register that as a buffer",
     "does_not_load_back": "Unexpected key(s) in state_dict",
     "extra_state": "holds _extra_state, which is dict and cannot be stored",
     "sparse_buffer": "holds sparse, which is torch.sparse_coo and cannot be stored",
@@ -307,14 +308,17 @@ def test_a_micro_batch_of_one_image_is_told_where_it_cannot_be(tmp_path: Path) -
     assert "set recipe_overrides.micro_batch to a larger number" in said["own"]
 
 
+DRAWN = {"train_images": 603, "test_images": 100, "seed": 0}
+
+
 @pytest.mark.parametrize(
     ("data", "batches", "expected"),
     [
         ({"kind": "archive"}, (128, 64), False),
         ({"kind": "archive"}, (128, 1), True),
         # 503 images are trained on, in steps of 5 and 6.
-        ({"kind": "shapes", "shapes": {"train_images": 603}}, (6, 2), True),
-        ({"kind": "shapes", "shapes": {"train_images": 603}}, (6, 6), False),
+        ({"kind": "shapes", "shapes": DRAWN}, (6, 2), True),
+        ({"kind": "shapes", "shapes": DRAWN}, (6, 6), False),
         # How many images a user's own archive has is not known yet.
         ({"kind": "archive", "md5": "0" * 32, "limit": {"train": 603}}, (6, 2), False),
     ],
@@ -324,7 +328,7 @@ def test_micro_batches_of_one_image_follow_from_the_configuration(
 ) -> None:
     recipe = dict(zip(("global_batch", "micro_batch"), batches, strict=True))
     study: Any = SimpleNamespace(
-        data={**data, "validation": {"images": 100}},
+        data=DataConfig.model_validate({**data, "validation": {"images": 100, "seed": 0}}),
         variants={"only": SimpleNamespace(recipe=recipe)},
     )
     assert with_single_images(study) == ({"only"} if expected else set())

@@ -43,11 +43,11 @@ TINY = {"epochs": 1, "global_batch": 6, "micro_batch": 4}
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("prepared")
-    shapes = {"train_images": 100, "test_images": 100, "seed": 0}
+    folder = tmp_path_factory.mktemp("prepared") / "data"
+    shapes = {"train_images": 200, "test_images": 100, "seed": 0}
     few = {"validation": {"images": 8, "seed": 0}, "limit": {"train": 24, "test": 7}}
     config = DATA | few | {"shapes": shapes}
-    prepare(DataConfig.from_mapping(config), None, folder)
+    prepare(DataConfig.model_validate(config), None, folder)
     return folder
 
 
@@ -86,7 +86,7 @@ def assert_saved_weights_predict(spec: dict[str, Any], data: Path, run: Path) ->
         spec["recipe"]["micro_batch"],
     )
     with np.load(run / "predictions.npz") as stored:
-        np.testing.assert_array_equal(logits.half().numpy(), stored["logits"])
+        np.testing.assert_array_equal(as_stored(logits).numpy(), stored["logits"])
 
 
 @pytest.mark.parametrize(

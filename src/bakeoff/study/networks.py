@@ -41,11 +41,10 @@ REHEARSED_TIMM = frozenset(
         "convnext_tiny",
         "cspresnet50",
         "ghostnet_100",
-        "mixer_b16_224",
         "resnest50d",
     }
 )
-REHEARSED_TIMM_ARGS = frozenset({"name", "drop_rate", "drop_path_rate"})
+REHEARSED_TIMM_ARGS = frozenset({"name", "drop_rate", "drop_path_rate", "zero_init_last"})
 
 
 @dataclass(frozen=True)
