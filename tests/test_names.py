@@ -105,9 +105,7 @@ def test_the_report_has_no_markup_in_names(root: Path) -> None:
 
 
 def test_the_deck_shows_names_as_they_are(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        test_slides.pictures, "FIGURES", dict.fromkeys(test_slides.REAL_FIGURES, test_slides.blank)
-    )
+    monkeypatch.setattr(test_slides.pictures, "plot", test_slides.blank)
     build_deck(test_slides.spec_of(root), root, "en", root / "slides")
     slides = Presentation(str(root / "slides/deck.en.pptx")).slides
     shown = "\n".join(text for slide in slides for text in test_slides.texts(slide))

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from bakeoff.data import DataConfig, prepare
 from bakeoff.data.prepared import load_meta, load_split
 from bakeoff.errors import UserError
-from bakeoff.evaluation.run import RunPaths, execute
+from bakeoff.evaluation.results import RunPaths, as_stored
+from bakeoff.evaluation.run import execute
 from bakeoff.models.factory import build, load_variants
 from bakeoff.support.interrupts import InterruptedRunError
 from bakeoff.training.augment import AugmentConfig, InputPipeline
