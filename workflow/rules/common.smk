@@ -25,8 +25,9 @@ if workflow.remote_exec:
     relay_signals()
 
 
-# Of an output that a failed job was to make for the first time: there is nothing to restore, and nothing to say.
-logger.addFilter(lambda record: "no backup found" not in record.getMessage())
+# What Snakemake says of outputs that a failed job leaves as they were: nothing that a person has to do.
+QUIET = ("no backup found", "--keep-incomplete mode is set")
+logger.addFilter(lambda record: not any(text in record.getMessage() for text in QUIET))
 
 
 def refuse(error):
