@@ -42,7 +42,7 @@ class Run:
 
     def job(self) -> Job:
         """Return its newest job."""
-        name = f"train_wildcards_{self.seed}_{self.variant}"
+        name = f"train_wildcards_{self.variant}_{self.seed}"
         return [job for job in jobs() if job.rule == name][-1]
 
     def processes(self) -> list[psutil.Process]:

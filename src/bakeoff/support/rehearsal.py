@@ -272,13 +272,15 @@ def _advice(error: BaseException) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what the engine tells of its epochs out of the log of the run."""
-    engine = logging.getLogger("bakeoff.training")
-    level = engine.level
-    engine.setLevel(logging.WARNING)
+    engine = [logging.getLogger(f"bakeoff.{name}") for name in ("training", "support.progress")]
+    levels = [logger.level for logger in engine]
+    for logger in engine:
+        logger.setLevel(logging.WARNING)
     try:
         yield
     finally:
-        engine.setLevel(level)
+        for logger, level in zip(engine, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager
