@@ -135,6 +135,18 @@ def nan_in_evaluation(num_classes: int, image_size: int, input_policy: str) -> n
     return Changed(num_classes, lambda net, x, y: y if net.training else y / 0 * 0)
 
 
+def nan_in_training(num_classes: int, image_size: int, input_policy: str) -> nn.Module:
+    # The root's slope at zero is infinite.
+    return Changed(num_classes, lambda net, x, y: y + (0 * y).square().sqrt())
+
+
+def own_generator_in_evaluation(num_classes: int, image_size: int, input_policy: str) -> nn.Module:
+    own = torch.Generator()
+    return Changed(
+        num_classes, lambda net, x, y: y if net.training else y * torch.rand(1, generator=own)
+    )
+
+
 def hidden_state(num_classes: int, image_size: int, input_policy: str) -> nn.Module:
     def count(net: Any, x: Tensor, y: Tensor) -> Tensor:
         net.calls += net.training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from bakeoff.models.macs import count_macs
 from bakeoff.models.weights import load_weights
 from bakeoff.models.weights_files import check_whole
 from bakeoff.study.networks import describe_networks, is_shipped
+from bakeoff.support.interrupts import InterruptedRunError, StopRequest
 from bakeoff.support.rehearsal import rehearse_without_data
 from bakeoff.training.batches import cut_epoch, smallest_micro_batch
 from bakeoff.workflow import with_single_images
@@ -51,6 +53,8 @@ TOLD = {
     "dropout_in_evaluation": None,
     "numpy_in_evaluation": None,
     "nan_in_evaluation": "not finite before any training",
+    "nan_in_training": "not finite after one step of training on 4 images",
+    "own_generator_in_evaluation": "without a generator of its own",
     "hidden_state": "has to be a parameter or a persistent buffer",
     "random_buffer": "Register that as a buffer",
     "does_not_load_back": "Unexpected key(s) in state_dict",
@@ -372,3 +376,36 @@ def test_the_only_copy_of_weights_is_not_to_be_lost(name: str, tmp_path: Path) -
         check_whole(tmp_path / name)
         load_weights(nn.Linear(1, 1), tmp_path / name)
     assert "remove" not in str(caught.value)
+
+
+# What a rehearsal says and leaves behind
+
+
+def test_a_rehearsal_says_nothing_of_its_own_epoch(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="bakeoff"):
+        run("shared", data, tmp_path)
+    epochs = [line for line in caplog.messages if line.startswith("epoch ")]
+    assert [line.split()[1] for line in epochs] == ["1/1"]
+    assert "resumed" not in caplog.text
+
+
+def test_a_run_that_is_told_to_stop_in_its_rehearsal(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StopRequest, "__init__", lambda self: setattr(self, "signal", "SIGTERM"))
+    with pytest.raises(InterruptedRunError, match="small/seed0: stopped by SIGTERM before its"):
+        run("shared", data, tmp_path)
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_disk_is_not_blamed_on_the_network(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "there")
+
+    monkeypatch.setattr("bakeoff.evaluation.results.write_history", full)
+    with pytest.raises(UserError, match="there cannot be used: the disk is full"):
+        run("shared", data, tmp_path)

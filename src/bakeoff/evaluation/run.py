@@ -19,7 +19,7 @@ from bakeoff.jobs.records import now
 from bakeoff.models.factory import build
 from bakeoff.models.policy import input_policy
 from bakeoff.models.weights_files import read_lock
-from bakeoff.support.interrupts import StopRequest
+from bakeoff.support.interrupts import InterruptedRunError, StopRequest
 from bakeoff.support.progress import tensorboard
 from bakeoff.support.rehearsal import rehearse
 from bakeoff.training.batches import smallest_micro_batch
@@ -96,6 +96,11 @@ def _rehearse(setting: Setting, stop: StopRequest) -> None:
         rehearse(setting, images, labels, stop, single=smallest == 1)
     except UserError as error:
         raise UserError(f"{setting.title}: {error}") from error
+    except InterruptedRunError:
+        raise InterruptedRunError(
+            f"{setting.title}: stopped by {stop.signal or 'another process'} before its first step; the next start "
+            "resumes the run's last checkpoint, if there is one."
+        ) from None
 
 
 def _task(setting: Setting, checkpoint_minutes: float) -> Task:

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import io
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,22 +53,25 @@ def load_checkpoint(folder: Path, key: str) -> dict[str, Any] | None:
     """Return the newest whole checkpoint in `folder` that belongs to the run `key`, or None.
 
     A damaged file is renamed to `*.damaged` with a warning. A checkpoint of another run (its configuration, data or
-    code changed since) is removed, because resuming it would mix two experiments.
+    code changed since) is removed, because resuming it would mix two experiments. Of several processes, all of which
+    read, one may find that another has renamed or removed a file already.
     """
     for path in reversed(checkpoints(folder)):
-        state = _read(path)
-        if state is None:
-            path.rename(path.with_suffix(".damaged"))
-            log.warning(
-                "checkpoint %s is damaged; it is set aside and the one before it is used", path.name
-            )
-        elif state["key"] != key:
-            log.warning(
-                "checkpoint %s belongs to another configuration of this run; removed", path.name
-            )
-            path.unlink()
-        else:
-            return state
+        with suppress(FileNotFoundError):
+            state = _read(path)
+            if state is None:
+                path.rename(path.with_suffix(".damaged"))
+                log.warning(
+                    "checkpoint %s is damaged; it is set aside and the one before it is used",
+                    path.name,
+                )
+            elif state["key"] != key:
+                path.unlink()
+                log.warning(
+                    "checkpoint %s belongs to another configuration of this run; removed", path.name
+                )
+            else:
+                return state
     return None
 
 

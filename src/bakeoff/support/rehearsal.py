@@ -9,6 +9,7 @@ A network from a user's file is also rehearsed before any job starts, on the CPU
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
 import tempfile
@@ -34,17 +35,18 @@ from bakeoff.evaluation.results import (
     input_pipeline,
     stored_weights,
 )
+from bakeoff.files import unwritable
 from bakeoff.jobs.records import now
 from bakeoff.models.factory import build, build_architecture, raised_in
 from bakeoff.models.policy import input_policy
 from bakeoff.study.networks import is_shipped
 from bakeoff.support.interrupts import InterruptedRunError, StopRequest
 from bakeoff.training.devices import make_accelerator, on_device
-from bakeoff.training.loop import Task, Trained, Trainer
+from bakeoff.training.loop import DivergedError, Task, Trained, Trainer
 from bakeoff.training.predict import predict
 from bakeoff.training.random import seed_everything
 from bakeoff.training.recipe import LearningRateConfig, OptimizerConfig, Recipe
-from bakeoff.training.reproducible import check_reproducible
+from bakeoff.training.reproducible import check_reproducible, refuse_unrepeatable
 
 IMAGES = 4
 # Small enough that one step leaves any network near where it was.
@@ -81,6 +83,11 @@ def rehearse(
     small = _in_miniature(setting, folder, single)
     with _quiet(), _made_and_removed(folder, setting), _explained(setting):
         _rehearse(small, images, labels, stop)
+    # Accelerator and optimizer refer to each other, so that the networks would stay in memory until Python looks.
+    gc.collect()
+    if setting.accelerator.device.type == "cuda":
+        # The metrics tell the run's.
+        torch.cuda.reset_peak_memory_stats()
 
 
 def rehearse_without_data(model: Mapping[str, Any], classes: int, image_size: int) -> None:
@@ -172,7 +179,8 @@ def _rehearse(
 
     network = on_device(_network(setting), setting.accelerator.device)
     start = logits(network)
-    _check_repeatable(setting, start, logits(network))
+    if not _same(setting, start, logits(network)):
+        refuse_unrepeatable("in evaluation")
     if not start.isfinite().all():
         raise UserError(
             "The network's logits are not finite before any training, in evaluation mode."
@@ -225,14 +233,6 @@ def _task(setting: Setting, images: np.ndarray[Any, Any], labels: np.ndarray[Any
     )
 
 
-def _check_repeatable(setting: Setting, one: Tensor, other: Tensor) -> None:
-    if not _same(setting, one, other):
-        raise UserError(
-            "The network answers the same images differently each time in evaluation mode; what it "
-            "draws at random belongs under `if self.training`."
-        )
-
-
 def _check_same(setting: Setting, one: Tensor, other: Tensor, how: str) -> None:
     if not _same(setting, one, other):
         raise UserError(
@@ -252,10 +252,19 @@ def _same(setting: Setting, one: Tensor, other: Tensor) -> bool:
 def _explained(setting: Setting) -> Iterator[None]:
     try:
         yield
+    except DivergedError:
+        halves = setting.accelerator.mixed_precision == "fp16"
+        raise UserError(
+            f"The network's loss or weights are not finite after one step of training on {IMAGES} images at a learning "
+            f"rate of {LEARNING_RATE:g}, so that no smaller rate would help. Look at what it divides by and takes "
+            f"roots or logarithms of{', or set recipe_overrides.precision to bf16 or fp32' if halves else ''}."
+        ) from None
     except (UserError, InterruptedRunError):
         raise
     # The network is anyone's code.
     except (Exception, SystemExit) as error:
+        if isinstance(error, OSError) and (text := unwritable(error)):
+            raise UserError(text) from error
         builder = setting.spec["model"]["builder"]
         raise UserError(
             f"The network of builder {builder!r} could not be trained, judged and stored on {IMAGES} images, so no run "
@@ -272,15 +281,13 @@ def _advice(error: BaseException) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what the engine tells of its epochs out of the log of the run."""
-    engine = [logging.getLogger(f"bakeoff.{name}") for name in ("training", "support.progress")]
-    levels = [logger.level for logger in engine]
-    for logger in engine:
-        logger.setLevel(logging.WARNING)
+    project = logging.getLogger("bakeoff")
+    level = project.level
+    project.setLevel(logging.WARNING)
     try:
         yield
     finally:
-        for logger, level in zip(engine, levels, strict=True):
-            logger.setLevel(level)
+        project.setLevel(level)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 import torch.distributed as dist
@@ -57,7 +58,9 @@ class Buffers:
         for layer in network.modules():
             for name, buffer in layer.named_buffers(recurse=False):
                 found.setdefault(id(buffer), _Place(layer, name, buffer))
-        self._places = sorted(found.values(), key=lambda place: not place.is_statistic)
+        self._places = sorted(
+            found.values(), key=lambda place: (not place.is_statistic, str(place.buffer.dtype))
+        )
         self.statistics = [place.buffer for place in self._places if place.is_statistic]
         """float32: running means and variances, which are averaged over a step's micro-batches."""
         self.values = [place.buffer.clone() for place in self._places]
@@ -70,8 +73,11 @@ class Buffers:
         for place in self._places:
             # A layer may have put another tensor in its place instead of writing into it.
             place.layer._buffers[place.name] = place.buffer
-        if self._places:
-            torch._foreach_copy_([place.buffer for place in self._places], self.values)
+        pairs = zip(self._places, self.values, strict=True)
+        # One kernel copies many tensors of one type; of several types each tensor would be copied by its own.
+        for _, same in groupby(pairs, key=lambda pair: pair[1].dtype):
+            places, values = zip(*same, strict=True)
+            torch._foreach_copy_([place.buffer for place in places], values)
 
     @torch.no_grad()
     def take_moves(self, micro_batch: int) -> list[Tensor]:

@@ -47,6 +47,10 @@ LOOK_EVERY = 20
 log = logging.getLogger(__name__)
 
 
+class DivergedError(UserError):
+    """The loss or the weights are not finite."""
+
+
 class Images(Protocol):
     """Where batches come from; `bakeoff.training.augment.InputPipeline` is the one that the runs use."""
 
@@ -125,6 +129,9 @@ class Trainer:
         optimizer = make_optimizer(self.network, recipe.optimizer, accelerator.device)
         # The network is not prepared: that would wrap it for an exchange of gradients without a fixed order.
         self.model, self.optimizer = compiled(self.network, recipe), accelerator.prepare(optimizer)
+        if accelerator.scaler is not None:
+            # The scaler makes its scale for the first loss, and a process without a micro-batch in a step has none.
+            accelerator.scaler.scale(torch.zeros(1, device=accelerator.device))
         self.buffers = Buffers(self.network)
         self.parameters: list[Tensor] = list(self.network.parameters())
         self.trained = [each for each in self.parameters if each.requires_grad]
@@ -311,14 +318,14 @@ class Trainer:
             self._save()
 
     def _check_finite(self, *, weights: bool = False) -> None:
-        """Raise UserError if the loss of the epoch so far is not finite, or, if asked for, the weights are not."""
+        """Raise DivergedError if the loss of the epoch so far is not finite, or, if asked for, the weights are not."""
         what = "loss is" if not math.isfinite(self._epoch_sums()[0]) else None
         # The last step's weights have not been in a loss yet.
         if what is None and weights and not all(each.isfinite().all() for each in self.learned):
             what = "weights are"
         if what:
             step = self.progress.step
-            raise UserError(
+            raise DivergedError(
                 f"{self.task.title}: the {what} not finite at step {step} (learning rate "
                 f"{learning_rate(step - 1, len(self.epoch_steps), self.recipe):.4g}). The last good checkpoint is in "
                 f"{self.task.checkpoints}. Lower learning_rate.base, lengthen warmup_epochs or set gradient_clip."
@@ -333,7 +340,7 @@ class Trainer:
         """Write a checkpoint, unless it would be of numbers that are none. Every process takes part.
 
         Raises:
-            UserError: loss or weights are not finite; the checkpoints that were there are untouched.
+            DivergedError: loss or weights are not finite; the checkpoints that were there are untouched.
         """
         self._check_finite(weights=True)
         sums = self.accelerator.gather(self.sums[None])

@@ -8,6 +8,7 @@ keeps (an attribute, a generator of its own) is out of reach.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -61,11 +62,11 @@ def check_reproducible(build: Callable[[], nn.Module], size: int) -> None:
     _, first, _, again = passes(network, (0, 0, 1, 0))
     _check_parameters(network, weights)
     if not _same(first, again):
-        _refuse("in training")
+        refuse_unrepeatable("in training")
     with torch.no_grad():
         first, _, again = passes(network.eval(), (0, 1, 0))
     if not _same(first, again):
-        _refuse("in evaluation")
+        refuse_unrepeatable("in evaluation")
     fresh, _ = _built(build, 1)
     _load(fresh, network.state_dict())
     with torch.no_grad():
@@ -115,7 +116,8 @@ def _check_parameters(network: nn.Module, before: list[Tensor]) -> None:
         )
 
 
-def _refuse(when: str) -> None:
+def refuse_unrepeatable(when: str) -> NoReturn:
+    """Raise UserError for a network whose results differ `when` it does the same twice."""
     raise UserError(
         f"The network does not give the same result twice for the same images, weights, buffers and random seeds "
         f"{when}. Keep what a forward pass changes in buffers (register_buffer), and draw random numbers from torch, "
