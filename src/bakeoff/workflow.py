@@ -224,10 +224,10 @@ def load_layout(configfiles: Sequence[str | Path], command_line: Mapping[str, An
     }
     layout = Layout(study, networks, runs, seeds, specs, weights)
     for file in (*layout.archive(), *map(str, weights.values())):
-        if "{" in file or "}" in file:
-            # Snakemake would read them as a wildcard, in an input too, and knows no way to say otherwise.
+        if any(mark in file for mark in "{}<>"):
+            # Snakemake would read them as a wildcard or a variable, in an input too, and knows no way to say otherwise.
             raise UserError(
-                f"'{file}': the path of an input has no braces; rename it, or link to it."
+                f"'{file}': the path of an input has no braces or angle brackets; rename it, or link to it."
             )
     return layout
 

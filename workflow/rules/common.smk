@@ -39,6 +39,13 @@ def refuse(error):
     sys.exit(2)
 
 
+def refuse_or_raise(error):
+    """End with one sentence where a disk, a folder or its permissions are at fault."""
+    if text := unwritable(error):
+        refuse(text)
+    raise error
+
+
 def load():
     """Load the study, and what is asked of a target such as `why`."""
     try:
@@ -51,6 +58,8 @@ def load():
 LAYOUT, ASKED = load()
 STUDY = LAYOUT.study
 ROOT = STUDY.root
+# What scripts take for the root. Snakemake may read `--config results_root=2026` as a number.
+config["results_root"] = ROOT
 SCRIPTS = Path(workflow.basedir) / "scripts"
 TABLE_SUFFIXES = ("csv", "md", "tex")
 COMPARISON_TABLES = ("models", "families", "pairwise", "runs")
@@ -89,6 +98,8 @@ wildcard_constraints:
 STALE = f".snakemake/bakeoff/stale-{os.getpid()}-{os.urandom(4).hex()}"
 TRACKED = []
 TOLD = 4
+# Targets that make nothing: rules of staleness.smk and provenance.smk.
+QUESTIONS = {"why", "clean_orphans", "trace"}
 
 
 def tracked(check=None, **inputs):
@@ -108,6 +119,8 @@ def tracked(check=None, **inputs):
             files = declared.files(wildcards)
         except UserError as error:
             refuse(error)
+        except OSError as error:
+            refuse_or_raise(error)
         found = {name: ancient(paths) for name, paths in files.items()}
         if not stale:
             return found
@@ -159,6 +172,11 @@ rule stale:
     localrule: True
 
 
+def after_the_last_job():
+    """Remove the file by which Snakemake has learned what is stale."""
+    Path(STALE).unlink(missing_ok=True)
+
+
 def before_the_first_job():
     """Look at what only the jobs of this invocation tell, and write the specs that they read.
 
@@ -167,19 +185,20 @@ def before_the_first_job():
     or absent, and records say which belong together.
     """
     workflow.execution_settings.keep_incomplete = True
+    planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    if planned <= QUESTIONS and not ASKED.remove:
+        # A question writes nothing among results, and may be asked while they are made.
+        return
     try:
         hold_root(Path(ROOT))
         check_no_job_is_left(Path.cwd())
-        planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
         if "train" in planned and "prepare" not in planned:
             LAYOUT.check_images(state())
         save_specs(LAYOUT)
     except UserError as error:
         refuse(error)
     except OSError as error:
-        if text := unwritable(error):
-            refuse(text)
-        raise
+        refuse_or_raise(error)
     if workflow.non_local_exec:
         prefer_commands(Path(workflow.basedir).parent / "profiles" / "slurm" / "bin")
     tell_duration()
