@@ -28,6 +28,7 @@ from bakeoff.study.figures import ARGUMENTS, RUN_FILES, Figure, find_figures
 from bakeoff.study.layers import COMMAND_LINE, Layer, load_yaml, without_words
 from bakeoff.study.networks import Network, describe_networks
 from bakeoff.study.specs import (
+    LANGUAGES,
     Specs,
     cards_spec,
     seeds_needed,
@@ -42,7 +43,6 @@ from bakeoff.training.batches import smallest_micro_batch
 BASE = "config/config.yaml"
 DOWNLOAD = "resources/cifar-100-binary.tar.gz"
 NETWORKS = Path("resources/networks.json")
-LANGUAGES = ("zh", "en")
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from bakeoff.jobs.rules import Inputs, JobTable
 from bakeoff.jobs.state import State
 from bakeoff.launch.environment import settle
 from bakeoff.launch.slurm import check_no_job_is_left, prefer_commands, relay_signals
+from bakeoff.provenance.archive import check_packable
 from bakeoff.study.layers import read_arguments
-from bakeoff.workflow import LANGUAGES, hold_root, load_asked, load_layout, save_specs
+from bakeoff.study.specs import LANGUAGES
+from bakeoff.workflow import hold_root, load_asked, load_layout, save_specs
 
 # Jobs, and what is asked before them, are processes that this one starts.
 settle(os.environ)
@@ -26,7 +28,12 @@ if workflow.remote_exec:
 
 
 # What Snakemake says of outputs that a failed job leaves as they were: nothing that a person has to do.
-QUIET = ("no backup found", "--keep-incomplete mode is set")
+# And what it misses of results that were copied without `.snakemake`, which it is not asked to judge.
+QUIET = (
+    "no backup found",
+    "--keep-incomplete mode is set",
+    "missing provenance/metadata",
+)
 logger.addFilter(lambda record: not any(text in record.getMessage() for text in QUIET))
 
 
@@ -190,6 +197,8 @@ def before_the_first_job():
         # A question writes nothing among results, and may be asked while they are made.
         return
     try:
+        if "archive" in planned:
+            check_packable(Path(ROOT), LAYOUT.specs["pack"]["configuration"])
         hold_root(Path(ROOT))
         check_no_job_is_left(Path.cwd())
         if "train" in planned and "prepare" not in planned:
