@@ -28,6 +28,7 @@ from bakeoff.study.figures import ARGUMENTS, RUN_FILES, Figure, find_figures
 from bakeoff.study.layers import COMMAND_LINE, Layer, load_yaml, without_words
 from bakeoff.study.networks import Network, describe_networks
 from bakeoff.study.specs import (
+    LANGUAGES,
     Specs,
     cards_spec,
     seeds_needed,
@@ -42,7 +43,6 @@ from bakeoff.training.batches import smallest_micro_batch
 BASE = "config/config.yaml"
 DOWNLOAD = "resources/cifar-100-binary.tar.gz"
 NETWORKS = Path("resources/networks.json")
-LANGUAGES = ("zh", "en")
 
 
 @dataclass(frozen=True)
@@ -224,10 +224,10 @@ def load_layout(configfiles: Sequence[str | Path], command_line: Mapping[str, An
     }
     layout = Layout(study, networks, runs, seeds, specs, weights)
     for file in (*layout.archive(), *map(str, weights.values())):
-        if "{" in file or "}" in file:
-            # Snakemake would read them as a wildcard, in an input too, and knows no way to say otherwise.
+        if any(mark in file for mark in "{}<>"):
+            # Snakemake would read them as a wildcard or a variable, in an input too, and knows no way to say otherwise.
             raise UserError(
-                f"'{file}': the path of an input has no braces; rename it, or link to it."
+                f"'{file}': the path of an input has no braces or angle brackets; rename it, or link to it."
             )
     return layout
 

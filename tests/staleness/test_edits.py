@@ -402,11 +402,15 @@ def test_reasons_are_in_words(built: Checkout) -> None:
 
 def test_why(built: Checkout) -> None:
     target = "results/comparison/models.csv"
+    results = built.folder / "results"
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
     done = built.snakemake("why", "--config", f"target={target}")
     assert f"{target} is current" in done.stdout
     with built.configured("config/config.yaml", {"recipe_overrides": {"gradient_clip": 2.0}}):
         done = built.snakemake("why", "--config", f"target={target}")
     assert "recipe.gradient_clip: None -> 2.0" in done.stdout
+    # A question writes nothing among results, not even specs.
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
     done = built.snakemake("why", "--config", "target=results/comparison/model.csv")
     assert done.returncode != 0
     assert "did you mean 'results/comparison/models.csv'?" in done.stdout + done.stderr

@@ -14,8 +14,10 @@ from bakeoff.jobs.rules import Inputs, JobTable
 from bakeoff.jobs.state import State
 from bakeoff.launch.environment import settle
 from bakeoff.launch.slurm import check_no_job_is_left, prefer_commands, relay_signals
+from bakeoff.provenance.archive import check_packable
 from bakeoff.study.layers import read_arguments
-from bakeoff.workflow import LANGUAGES, hold_root, load_asked, load_layout, save_specs
+from bakeoff.study.specs import LANGUAGES
+from bakeoff.workflow import hold_root, load_asked, load_layout, save_specs
 
 # Jobs, and what is asked before them, are processes that this one starts.
 settle(os.environ)
@@ -26,7 +28,12 @@ if workflow.remote_exec:
 
 
 # What Snakemake says of outputs that a failed job leaves as they were: nothing that a person has to do.
-QUIET = ("no backup found", "--keep-incomplete mode is set")
+# And what it misses of results that were copied without `.snakemake`, which it is not asked to judge.
+QUIET = (
+    "no backup found",
+    "--keep-incomplete mode is set",
+    "missing provenance/metadata",
+)
 logger.addFilter(lambda record: not any(text in record.getMessage() for text in QUIET))
 
 
@@ -37,6 +44,13 @@ def refuse(error):
     """
     print(error, file=sys.stderr)
     sys.exit(2)
+
+
+def refuse_or_raise(error):
+    """End with one sentence where a disk, a folder or its permissions are at fault."""
+    if text := unwritable(error):
+        refuse(text)
+    raise error
 
 
 def load():
@@ -51,6 +65,8 @@ def load():
 LAYOUT, ASKED = load()
 STUDY = LAYOUT.study
 ROOT = STUDY.root
+# What scripts take for the root. Snakemake may read `--config results_root=2026` as a number.
+config["results_root"] = ROOT
 SCRIPTS = Path(workflow.basedir) / "scripts"
 TABLE_SUFFIXES = ("csv", "md", "tex")
 COMPARISON_TABLES = ("models", "families", "pairwise", "runs")
@@ -89,6 +105,8 @@ wildcard_constraints:
 STALE = f".snakemake/bakeoff/stale-{os.getpid()}-{os.urandom(4).hex()}"
 TRACKED = []
 TOLD = 4
+# Targets that make nothing: rules of staleness.smk and provenance.smk.
+QUESTIONS = {"why", "clean_orphans", "trace"}
 
 
 def tracked(check=None, **inputs):
@@ -108,6 +126,8 @@ def tracked(check=None, **inputs):
             files = declared.files(wildcards)
         except UserError as error:
             refuse(error)
+        except OSError as error:
+            refuse_or_raise(error)
         found = {name: ancient(paths) for name, paths in files.items()}
         if not stale:
             return found
@@ -159,6 +179,11 @@ rule stale:
     localrule: True
 
 
+def after_the_last_job():
+    """Remove the file by which Snakemake has learned what is stale."""
+    Path(STALE).unlink(missing_ok=True)
+
+
 def before_the_first_job():
     """Look at what only the jobs of this invocation tell, and write the specs that they read.
 
@@ -167,19 +192,22 @@ def before_the_first_job():
     or absent, and records say which belong together.
     """
     workflow.execution_settings.keep_incomplete = True
+    planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    if planned <= QUESTIONS and not ASKED.remove:
+        # A question writes nothing among results, and may be asked while they are made.
+        return
     try:
+        if "archive" in planned:
+            check_packable(Path(ROOT), LAYOUT.specs["pack"]["configuration"])
         hold_root(Path(ROOT))
         check_no_job_is_left(Path.cwd())
-        planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
         if "train" in planned and "prepare" not in planned:
             LAYOUT.check_images(state())
         save_specs(LAYOUT)
     except UserError as error:
         refuse(error)
     except OSError as error:
-        if text := unwritable(error):
-            refuse(text)
-        raise
+        refuse_or_raise(error)
     if workflow.non_local_exec:
         prefer_commands(Path(workflow.basedir).parent / "profiles" / "slurm" / "bin")
     tell_duration()

@@ -35,8 +35,8 @@ def code_digests(*entries: str) -> dict[str, str]:
     """Return {module or file: SHA-256 (hex) of its code} of all that `entries` execute.
 
     Args:
-        entries: modules of this package, and files: relative to the checkout or, where they are not in it (a network
-            of the user's), to the working directory.
+        entries: modules of this package, scripts as `script_of` names them, and files relative to the working
+            directory (a network of the user's).
 
     Raises:
         ModuleNotFoundError: a module does not exist.
@@ -53,6 +53,9 @@ def code_digests(*entries: str) -> dict[str, str]:
                 raise ModuleNotFoundError(f"No module named {name!r} in {PACKAGE}")
             continue
         found[name] = file
+        if not file.is_file():
+            # A user's file that is not there; whoever imports it says so.
+            continue
         queue.extend(_imports(file, name))
         if not name.endswith(".py") and "." in name:
             # Python executes the packages on the way, too.
@@ -89,8 +92,9 @@ def constants(file: Path) -> dict[str, object]:
 def entry_file(name: str) -> Path | None:
     """Return the file of an entry, or None for a module that is not of this package."""
     if name.endswith(".py"):
-        inside = CHECKOUT / name
-        return inside if inside.is_file() else Path(name)
+        script = CHECKOUT / name
+        # Only scripts are the checkout's: the working directory may be another folder, with networks of its own.
+        return script if script.is_relative_to(SCRIPTS) else Path(name)
     head, *rest = name.split(".")
     if head != PACKAGE:
         return None

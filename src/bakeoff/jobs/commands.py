@@ -18,7 +18,7 @@ def job_of(target: str, root: Path, jobs: JobTable, names: Sequence[str]) -> str
     """Return the job that makes the file `target`, a path with or without the root, or a job's own name.
 
     Args:
-        target: what the user named.
+        target: what the user named: below the root or the working directory, or absolute.
         root: of the study.
         jobs: that the rules can make.
         names: of all jobs of the study.
@@ -27,7 +27,8 @@ def job_of(target: str, root: Path, jobs: JobTable, names: Sequence[str]) -> str
         UserError: no job of the study makes it.
     """
     path = Path(target)
-    relative = str(path.relative_to(root)) if path.is_relative_to(root) else target
+    above = next((each for each in (root, root.absolute()) if path.is_relative_to(each)), None)
+    relative = str(path.relative_to(above)) if above else target
     if jobs.describes(relative):
         return relative
     producer = jobs.producer(relative)

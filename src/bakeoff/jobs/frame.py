@@ -14,7 +14,7 @@ from typing import Any
 from bakeoff.errors import UserError
 from bakeoff.files import read_json, unwritable
 from bakeoff.jobs.code import code_digests, script_of
-from bakeoff.jobs.records import job_name, make_record, now, save_record, spec_path
+from bakeoff.jobs.records import ended, job_name, save_record, spec_path, start_record
 from bakeoff.launch.environment import settle
 from bakeoff.support.interrupts import INTERRUPTED, InterruptedRunError
 
@@ -79,7 +79,6 @@ def job(snakemake: Any, *, online: bool = False) -> Iterator[Any]:
 @contextmanager
 def frame(about: JobSpec, log_file: Path | None, *, online: bool = False) -> Iterator[Any]:
     """Run the body as the job `about`; see `job`."""
-    started = now()
     settle(os.environ)
     if not online:
         # huggingface_hub reads this at import.
@@ -88,14 +87,19 @@ def frame(about: JobSpec, log_file: Path | None, *, online: bool = False) -> Ite
         with told_in_a_sentence(about.rule):
             set_up_logging(log_file)
             spec = read_json(about.spec)
-            # Before the body, which may take hours: what is edited meanwhile was not executed.
-            code = about.digests() if about.record else {}
+            if about.record is None or os.environ.get(RANK, "0") != "0":
+                yield spec
+                return
+            # Before the body, which may take hours: what changes meanwhile was neither executed nor read.
+            reads = [path for path in about.reads if not path.startswith(STALE)]
+            record = start_record(about.root, spec, about.digests(), reads)
             yield spec
-            if about.record and os.environ.get(RANK, "0") == "0":
-                reads = [path for path in about.reads if not path.startswith(STALE)]
-                writes = [path for path in about.writes if path != about.record]
-                record = make_record(about.root, spec, code, reads, writes, started)
-                save_record(about.root, job_name(about.root, about.record), record)
+            writes = [path for path in about.writes if path != about.record]
+            save_record(
+                about.root,
+                job_name(about.root, about.record),
+                ended(about.root, record, writes),
+            )
     finally:
         logging.shutdown()
 

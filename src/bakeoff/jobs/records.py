@@ -7,7 +7,7 @@ not matter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,23 +78,19 @@ def _upwards(name: str) -> Iterator[str]:
         name = name.rpartition("/")[0]
 
 
-def make_record(
+def start_record(
     root: Path,
     spec: Mapping[str, Any],
     code: Mapping[str, str],
     reads: Iterable[str],
-    writes: Iterable[str],
-    started: str,
 ) -> Record:
-    """Return the record of a job that has just ended.
+    """Return the record of a job that starts, with its inputs as they are now; `ended` completes it.
 
     Args:
         root: of the study.
         spec: as the job read it.
-        code: digests of what it executed.
-        reads: files that it read, in the root or outside.
-        writes: files that it wrote, all in the root.
-        started: when.
+        code: digests of what it is to execute.
+        reads: files that it is to read, in the root or outside.
     """
     inside, outside = split_paths(root, reads)
     return Record(
@@ -102,10 +98,16 @@ def make_record(
         code=code,
         reads={path: file_state(root / path) for path in inside},
         outside={path: file_state(Path(path)) for path in outside},
-        writes={path: file_state(root / path) for path in split_paths(root, writes)[0]},
-        started=started,
-        ended=now(),
+        writes={},
+        started=now(),
+        ended="",
     )
+
+
+def ended(root: Path, record: Record, writes: Iterable[str]) -> Record:
+    """Return the record of a job that has just ended and wrote `writes`, all in the root."""
+    files, _ = split_paths(root, writes)
+    return replace(record, writes={path: file_state(root / path) for path in files}, ended=now())
 
 
 def split_paths(root: Path, paths: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

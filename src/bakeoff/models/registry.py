@@ -55,9 +55,12 @@ def builder_modules() -> Mapping[str, str]:
 
 
 def builder_code(builder: str) -> tuple[str, ...]:
-    """Return the module, or the user's file, that a builder's network is made of."""
-    module = builder_modules().get(builder)
-    return (f"{__package__}.{module}",) if module else (builder.rpartition(":")[0],)
+    """Return the module, or the user's file, that a builder's network is made of; nothing for what is no builder."""
+    if module := builder_modules().get(builder):
+        return (f"{__package__}.{module}",)
+    file = builder.rpartition(":")[0]
+    # Python imports no file of another name, and `find_builder` says so.
+    return (file,) if file.endswith(".py") else ()
 
 
 class ModelRegistry(Mapping[str, Builder]):

@@ -49,11 +49,8 @@ def pack(root: Path, out: Path, *, weights: bool) -> Manifest:
     Raises:
         UserError: the study is not complete, or a file is not what its job wrote.
     """
-    if root.is_absolute() or ".." in root.parts:
-        raise UserError(
-            f"--root is {root}; give it relative to the working directory, such as results/demo."
-        )
     spec = read_result(root / "specs" / "pack.json")
+    check_packable(root, spec["configuration"])
     jobs = [*read_result(root / "specs" / "provenance.json")["jobs"], PROVENANCE]
     graph = study_jobs(load_graph(root), jobs)
     configuration = _configuration(spec["configuration"])
@@ -81,6 +78,22 @@ def pack(root: Path, out: Path, *, weights: bool) -> Manifest:
             with members[path].source.open("rb") as stream:
                 _add(archive, path, stream, content.size)
     return manifest
+
+
+def check_packable(root: Path, configuration: Sequence[str]) -> None:
+    """Check that all of a study has a place in an archive, which is unpacked into a working directory.
+
+    Raises:
+        UserError: the root of its results, or a file of its configuration, lies outside of the working directory.
+    """
+    for path, mend in (
+        (root, "give a root relative to the working directory, such as results/demo."),
+        *((Path(file), "copy it to config/ and name it there.") for file in configuration),
+    ):
+        if path.is_absolute() or ".." in path.parts:
+            raise UserError(
+                f"{path} is not below the working directory, so it would have no place in the archive; {mend}"
+            )
 
 
 def _results(graph: Graph, weights: bool) -> Iterator[tuple[str, Member]]:
@@ -112,11 +125,6 @@ def _records(graph: Graph) -> Iterator[tuple[str, Member]]:
 
 def _configuration(files: Sequence[str]) -> Iterator[tuple[str, Member]]:
     for file in files:
-        if Path(file).is_absolute() or ".." in Path(file).parts:
-            raise UserError(
-                f"{file} is outside of the working directory, so it would have no place in the archive. Copy it to "
-                "config/ and name it there."
-            )
         yield file, Member(Path(file), None)
     if LOCK.is_file():
         yield LOCK.name, Member(LOCK, None)

@@ -196,7 +196,9 @@ def _read(cache: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         # A cache that is absent or damaged is made anew.
         return {}
-    return content if isinstance(content, dict) else {}
+    fields = Network.__annotations__.keys()
+    entries = content.items() if isinstance(content, dict) else ()
+    return {key: each for key, each in entries if isinstance(each, dict) and each.keys() == fields}
 
 
 def _examine(

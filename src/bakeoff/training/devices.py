@@ -35,8 +35,8 @@ def make_accelerator(gpus: int, precision: str) -> Accelerator:
     expected = int(os.environ.get("WORLD_SIZE", "1"))
     if accelerator.num_processes != expected:
         raise UserError(
-            f"{expected} processes were started, but accelerate sees {accelerator.num_processes}. Start the run with "
-            "`python -m bakeoff train`, which sets the environment that both need."
+            f"{expected} processes were started, but accelerate sees {accelerator.num_processes}. Start the run by "
+            "its rule or with workflow/scripts/train.py, which set the environment that both need."
         )
     return accelerator
 
