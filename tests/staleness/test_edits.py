@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -430,13 +432,28 @@ def test_a_clock_that_was_set_back(built: Checkout) -> None:
 
 def test_two_at_once(built: Checkout) -> None:
     """A second Snakemake that would write in the same root is refused in one sentence; a dry run is not."""
-    from bakeoff.workflow import hold_root  # noqa: PLC0415
-
-    hold_root(built.folder / "results")
-    done = built.snakemake("all", "--forcerun", "claims")
-    assert done.returncode != 0
-    assert (
-        f"Another Snakemake (process {os.getpid()}) is at work in results"
-        in done.stdout + done.stderr
+    holds = (
+        "import sys; from pathlib import Path; from bakeoff.workflow import hold_root; "
+        "hold_root(Path('results')); print('held', flush=True); sys.stdin.read()"
     )
-    assert built.plan() == set()
+    with subprocess.Popen(
+        [sys.executable, "-c", holds],
+        cwd=built.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        done = built.snakemake("all", "--forcerun", "claims")
+        assert done.returncode != 0
+        assert (
+            f"Another Snakemake (process {other.pid}) is at work in results"
+            in done.stdout + done.stderr
+        )
+        assert built.plan() == set()
+
+
+def test_forced_jobs_run_also_after_one_another(built: Checkout) -> None:
+    forced = {"compare", "claims", "report"}
+    assert built.plan("--forcerun", *forced) == forced

@@ -159,6 +159,9 @@ def is_stale(inputs, wildcards, check):
     reasons = state().reasons(name)
     if reasons and check:
         check(wildcards)
+    if state().jobs.rule(inputs) in workflow.dag.forcerules:
+        # Snakemake passes over a forced job that comes after another one, because its inputs are `ancient`.
+        return True
     if not reasons or not state().made_before(name):
         return False
     if causes := state().causes(name):

@@ -131,8 +131,14 @@ class JobTable:
 
     def name(self, inputs: Inputs, wildcards: Any) -> str:
         """Return the name of the job of the rule with these inputs and wildcards."""
-        tracked = next(each for each in self._rules if each.inputs is inputs)
-        return tracked.pattern.format(**vars(wildcards))
+        return self._with(inputs).pattern.format(**vars(wildcards))
+
+    def rule(self, inputs: Inputs) -> Rule:
+        """Return the rule with these inputs."""
+        return self._with(inputs).rule
+
+    def _with(self, inputs: Inputs) -> _Tracked:
+        return next(each for each in self._rules if each.inputs is inputs)
 
     def job(self, name: str) -> Job:
         """Return the job called `name`.
