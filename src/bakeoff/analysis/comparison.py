@@ -263,7 +263,7 @@ def _profile(profiles_dir: Path, entry: Mapping[str, Any]) -> Mapping[str, Any]:
                 return dict(read_json(path))
             except ValueError as error:
                 raise UserError(
-                    f"{path} is not valid JSON ({error}): it was cut short or edited. Delete it "
-                    "and run the workflow again."
+                    f"{path} is not valid JSON ({error}): it was cut short or edited. Run "
+                    "Snakemake: it is made again."
                 ) from error
     return {}

@@ -115,7 +115,7 @@ def load_run(folder: str | Path) -> Run:
         raise UserError(
             f"{folder / METRICS} belongs to variant '{metrics['variant']}', seed "
             f"{metrics['seed']}, which is not what its folder says. Move the run to the folder "
-            "it was made for, or delete it and train it again."
+            "it was made for; Snakemake trains the run that is missing here."
         )
     history = _read_history(folder / HISTORY, int(metrics["epochs"]))
     return Run(folder=folder, metrics=metrics, history=history)

@@ -72,13 +72,13 @@ def read_table(path: str | Path, columns: Sequence[str] = ()) -> pd.DataFrame:
         frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
     except (ValueError, pd.errors.ParserError) as error:
         raise UserError(
-            f"{path} is not a CSV table ({error}). Delete it and run the workflow again."
+            f"{path} is not a CSV table ({error}). Run Snakemake: what is not as it was made is made again."
         ) from error
     for column in columns:
         if column not in frame:
             raise UserError(
                 f"{path} has no column '{column}'{did_you_mean(column, frame.columns)}. "
-                "Delete it and run the workflow again."
+                "Run Snakemake: what is not as it was made is made again."
             )
     return frame
 

@@ -81,7 +81,7 @@ def load_graph(root: Path) -> Graph:
     for name, record in records.items():
         if record is None:
             raise UserError(
-                f"{record_path(root, name)} is damaged. Delete it and run Snakemake: what it describes is made again."
+                f"{record_path(root, name)} is damaged. Run Snakemake: what it describes is made again."
             )
     return Graph(root, {name: record for name, record in records.items() if record})
 
@@ -167,6 +167,4 @@ def read_result(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path} is missing. Run Snakemake to make it again.") from None
     except ValueError as error:
-        raise UserError(
-            f"{path} is damaged ({error}). Delete it and run Snakemake to make it again."
-        ) from None
+        raise UserError(f"{path} is damaged ({error}). Run Snakemake to make it again.") from None
