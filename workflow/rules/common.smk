@@ -159,7 +159,11 @@ def is_stale(inputs, wildcards, check):
     reasons = state().reasons(name)
     if reasons and check:
         check(wildcards)
-    if state().jobs.rule(inputs) in workflow.dag.forcerules:
+    forced = state().jobs.rule(inputs) in workflow.dag.forcerules
+    if (reasons or forced) and not workflow.output_settings.dryrun:
+        # Before Snakemake looks at the files that the job will write: it has no word for a disk that is read-only.
+        hold()
+    if forced:
         # Snakemake passes over a forced job that comes after another one, because its inputs are `ancient`.
         return True
     if not reasons or not state().made_before(name):
@@ -167,6 +171,12 @@ def is_stale(inputs, wildcards, check):
     if causes := state().causes(name):
         tell(state().job(name).title, causes)
     return True
+
+
+@cache
+def hold():
+    """Keep the root for this process; what is wrong with it shows here."""
+    hold_root(Path(ROOT))
 
 
 @cache
@@ -202,7 +212,7 @@ def before_the_first_job():
     try:
         if "archive" in planned:
             check_packable(Path(ROOT), LAYOUT.specs["pack"]["configuration"])
-        hold_root(Path(ROOT))
+        hold()
         check_no_job_is_left(Path.cwd())
         if "train" in planned and "prepare" not in planned:
             LAYOUT.check_images(state())
