@@ -10,8 +10,11 @@ from snakemake.logging import logger
 
 from bakeoff.errors import UserError
 from bakeoff.files import unwritable
+from bakeoff.jobs.answers import answer
+from bakeoff.jobs.frame import JobSpec
 from bakeoff.jobs.rules import Inputs, JobTable
 from bakeoff.jobs.state import State
+from bakeoff.launch.command import job_text, texts
 from bakeoff.launch.environment import settle
 from bakeoff.launch.slurm import check_no_job_is_left, prefer_commands, relay_signals
 from bakeoff.provenance.archive import check_packable
@@ -185,13 +188,6 @@ def tell(title, reasons):
     print(f"stale: {title}: {'; '.join(reasons[:TOLD])}{more}", file=sys.stderr)
 
 
-rule stale:
-    """No job of the study: by this file, which is never there before, Snakemake learns which jobs are stale."""
-    output:
-        touch(STALE),
-    localrule: True
-
-
 def after_the_last_job():
     """Remove the file by which Snakemake has learned what is stale."""
     Path(STALE).unlink(missing_ok=True)
@@ -235,3 +231,59 @@ def ablation_runs(*names):
     return lambda wildcards: LAYOUT.run_files(
         names, LAYOUT.ablation_runs(wildcards.ablation)
     )
+
+
+# What the rules of training, planning and staleness ask.
+def get_code(wildcards):
+    """Return what the scripts import by name: the module, or the user's file, of the variant's network."""
+    return LAYOUT.builder_code(wildcards.variant)
+
+
+def get_job(name, spec):
+    """Return the function that puts a job of the rule `name` into one word of its command line."""
+
+    def get(wildcards, input, output):
+        job = JobSpec(
+            name,
+            ROOT,
+            f"{ROOT}/specs/{spec}/{wildcards.variant}.json",
+            record=str(output.record),
+            code=get_code(wildcards),
+            reads=texts(input),
+            writes=texts(output),
+        )
+        return job_text(job)
+
+    return get
+
+
+def get_weights(wildcards):
+    """Return the file of pretrained weights that a run starts from; nothing for a run from scratch."""
+    return str(LAYOUT.weights.get(wildcards.variant, ""))
+
+
+def get_tensorboard(wildcards):
+    folder = f"{ROOT}/tensorboard/{wildcards.variant}/seed{wildcards.seed}"
+    return folder if STUDY.config.tensorboard else ""
+
+
+def get_pending(wildcards):
+    """Return {variant: seeds} of the runs that are still to be trained."""
+    return {
+        variant: pending
+        for variant, seeds in LAYOUT.seeds.items()
+        if (
+            pending := [
+                seed for seed in seeds if state().reasons(f"runs/{variant}/seed{seed}")
+            ]
+        )
+    }
+
+
+def reply(question, log):
+    """Answer a question of `bakeoff.jobs.answers` in a rule's `run` block."""
+    try:
+        answer(lambda: question(LAYOUT, look, ASKED), log)
+    except UserError as error:
+        # Not sys.exit, which would end a thread of Snakemake's and leave the rest waiting.
+        raise WorkflowError(str(error)) from None

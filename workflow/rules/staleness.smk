@@ -1,15 +1,13 @@
 """Targets that ask or settle what is stale. They make no results; their answers are also kept as logs."""
 
-from bakeoff.jobs.answers import adopt_results, answer, clean_orphans, say_why
+from bakeoff.jobs.answers import adopt_results, clean_orphans, say_why
 
 
-def reply(question, log):
-    """Answer a question of `bakeoff.jobs.answers` in a rule's `run` block."""
-    try:
-        answer(lambda: question(LAYOUT, look, ASKED), log)
-    except UserError as error:
-        # Not sys.exit, which would end a thread of Snakemake's and leave the rest waiting.
-        raise WorkflowError(str(error)) from None
+rule stale:
+    """No job of the study: by this file, which is never there before, Snakemake learns which jobs are stale."""
+    output:
+        touch(STALE),
+    localrule: True
 
 
 rule why:
