@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Checkout, copy_repository
+from .conftest import Checkout, copy_repository, jobs_of
 
 ECA = {
     "eca_resnet_20",
@@ -452,6 +452,25 @@ def test_two_at_once(built: Checkout) -> None:
             in done.stdout + done.stderr
         )
         assert built.plan() == set()
+
+
+def test_a_target_that_was_never_made_comes_after_stale_jobs(built: Checkout) -> None:
+    target = "results/figures/accuracy_bars.png"
+    kept = [built.folder / "results/figures/accuracy_bars.png"]
+    kept += [
+        kept[0].with_suffix(".svg"),
+        built.folder / "results/records/figures/accuracy_bars.json",
+    ]
+    contents = [path.read_bytes() for path in kept]
+    for path in kept:
+        path.unlink()
+    try:
+        with built.configured("config/models.yaml", {"resnet_20": {"family": "Residual networks"}}):
+            done = built.snakemake("-n", target)
+            assert jobs_of(done.stdout) == {"compare", "plot accuracy_bars"}, done.stderr
+    finally:
+        for path, content in zip(kept, contents, strict=True):
+            path.write_bytes(content)
 
 
 def test_forced_jobs_run_also_after_one_another(built: Checkout) -> None:

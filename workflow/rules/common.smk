@@ -131,6 +131,10 @@ def tracked(check=None, **inputs):
             refuse(error)
         except OSError as error:
             refuse_or_raise(error)
+        if workflow.is_main_process and state().is_new(declared, wildcards):
+            # Its outputs are missing, which is enough; but Snakemake would pass over a target that comes after a job that
+            # has to run, if its inputs were `ancient`.
+            return files
         found = {name: ancient(paths) for name, paths in files.items()}
         if not stale:
             return found

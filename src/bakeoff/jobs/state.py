@@ -9,7 +9,7 @@ from typing import Any
 from bakeoff.jobs.code import code_digests
 from bakeoff.jobs.omitted import left_out
 from bakeoff.jobs.records import Record, is_same, load_record
-from bakeoff.jobs.rules import Job, JobTable
+from bakeoff.jobs.rules import Inputs, Job, JobTable
 
 MADE_AGAIN = ", which is made again"
 _ABSENT = object()
@@ -40,6 +40,10 @@ class State:
     def job(self, name: str) -> Job:
         """Return the job called `name`."""
         return self.jobs.job(name)
+
+    def is_new(self, inputs: Inputs, wildcards: Any) -> bool:
+        """Return whether nothing exists yet of what the job of the rule with these inputs and wildcards writes."""
+        return not self.made_before(self.jobs.name(inputs, wildcards))
 
     def made_before(self, name: str) -> bool:
         """Return whether anything that the job writes exists."""
