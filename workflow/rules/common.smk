@@ -11,10 +11,10 @@ from snakemake.logging import logger
 from bakeoff.errors import UserError
 from bakeoff.files import unwritable
 from bakeoff.jobs.answers import answer
-from bakeoff.jobs.frame import JobSpec
+from bakeoff.jobs.frame import JobSpec, listed
 from bakeoff.jobs.rules import Inputs, JobTable
 from bakeoff.jobs.state import State
-from bakeoff.launch.command import job_text, texts
+from bakeoff.launch.command import job_text
 from bakeoff.launch.environment import settle
 from bakeoff.launch.slurm import check_no_job_is_left, prefer_commands, relay_signals
 from bakeoff.provenance.archive import check_packable
@@ -253,8 +253,8 @@ def get_job(name, spec):
             f"{ROOT}/specs/{spec}/{wildcards.variant}.json",
             record=str(output.record),
             code=get_code(wildcards),
-            reads=texts(input),
-            writes=texts(output),
+            reads=listed(input),
+            writes=listed(output),
         )
         return job_text(job)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,8 +34,3 @@ def read_job(text: str) -> JobSpec:
 def optional_path(text: str) -> Path | None:
     """Return the path that an option gives; none for an empty one."""
     return Path(text) if text else None
-
-
-def texts(paths: Iterable[object]) -> tuple[str, ...]:
-    """Return files of Snakemake's as plain texts."""
-    return tuple(map(str, paths))
