@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from bakeoff.data import DataConfig, load_meta, load_split, load_validation_indices, prepare
@@ -19,6 +18,7 @@ from bakeoff.study.layers import load_yaml
 from bakeoff.study.study import laid_over
 from bakeoff.support.interrupts import StopRequest
 from bakeoff.training.augment import InputPipeline
+from bakeoff.training.devices import make_accelerator
 from bakeoff.training.loop import Task, Trainer
 from bakeoff.training.recipe import Recipe
 
@@ -46,8 +46,20 @@ def drawn_data(images: int) -> Path:
     return folder
 
 
-def make_trainer(variant: str, data: Path, recipe: Recipe, seed: int = 0) -> Trainer:
-    """Return a trainer of `variant` as a run would have it, with checkpoints in a temporary folder."""
+def make_trainer(
+    variant: str,
+    data: Path,
+    recipe: Recipe,
+    seed: int = 0,
+    gpus: int = 0,
+    checkpoints: Path | None = None,
+    stop: StopRequest | None = None,
+) -> Trainer:
+    """Return a trainer of `variant` as a run would have it, on one GPU or on the CPU.
+
+    Without a folder for its checkpoints, it has a temporary one.
+    """
+    accelerator = make_accelerator(gpus, recipe.precision)
     images, fine, _ = load_split(data, "train")
     meta, held_out = load_meta(data), np.array(load_validation_indices(data))
     torch.manual_seed(seed)
@@ -57,7 +69,7 @@ def make_trainer(variant: str, data: Path, recipe: Recipe, seed: int = 0) -> Tra
         std=meta.std,
         config=recipe.augmentation,
         input_size=meta.image_size,
-        device="cpu",
+        device=accelerator.device,
         seed=seed,
         memory_format=torch.channels_last,
     )
@@ -70,9 +82,9 @@ def make_trainer(variant: str, data: Path, recipe: Recipe, seed: int = 0) -> Tra
         train=torch.from_numpy(np.setdiff1d(np.arange(len(fine)), held_out)),
         validation=torch.from_numpy(held_out),
         classes=len(meta.classes),
-        checkpoints=Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-")),
+        checkpoints=checkpoints or Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-")),
     )
-    return Trainer(create_model(variant), recipe, task, Accelerator(cpu=True), StopRequest())
+    return Trainer(create_model(variant), recipe, task, accelerator, stop or StopRequest())
 
 
 def fixed_batch(size: int) -> tuple[Tensor, Tensor]:

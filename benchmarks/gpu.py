@@ -1,0 +1,344 @@
+"""What the engine does on a real GPU, each figure measured in one run on one device.
+
+    python benchmarks/gpu.py                    # everything, about five minutes
+    python benchmarks/gpu.py steps waits        # some parts
+
+steps: milliseconds of an optimizer step of one micro-batch of 128 images, of which the host is busy; how often it waits
+for the device; kernels; memory; and what a captured graph of the network alone would take. recipes: the same for one
+network under other recipes. bits: whether two runs, and a stopped and resumed one, give the same weights. share:
+images/s of several runs on one GPU at once. checkpoints: seconds of one. forecast: what the plan would measure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from bakeoff.models import create_model
+from bakeoff.study.layers import load_yaml
+from bakeoff.support.interrupts import InterruptedRunError, StopRequest
+from bakeoff.training.devices import on_device, set_up_arithmetic
+from bakeoff.training.loop import Trainer
+from bakeoff.training.random import permutation, seed_everything
+from bakeoff.training.recipe import Recipe
+from common import ROOT, configured_recipe, drawn_data, make_trainer, show, uniform_recipe
+
+BATCH, IMAGES = 128, 5120
+WARM_UP, TIMED = 6, 20
+SHARED = ("resnet_20", "ghost_resnet_20", "mlp_mixer_tiny", "convnext_tiny")
+RECIPES = (
+    "uniform",
+    "fast",
+    "tuned_resnet",
+    "tuned_ghost",
+    "tuned_convnext",
+    "tuned_hybrid",
+    "tuned_mlp",
+)
+
+
+def synchronised(call: Callable[[], None]) -> tuple[float, float]:
+    """Return the seconds until `call` returned and until the device was done."""
+    torch.cuda.synchronize()
+    started = time.perf_counter()
+    call()
+    returned = time.perf_counter()
+    torch.cuda.synchronize()
+    return returned - started, time.perf_counter() - started
+
+
+class Steps:
+    """Optimizer steps of a trainer, one after the other."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        task = trainer.task
+        self.order = task.train[permutation(task.seed, 0, len(task.train))]
+        self.number = 0
+        trainer.model.train()
+
+    def run(self, count: int) -> None:
+        whole = [
+            step
+            for step in self.trainer.epoch_steps
+            if step.images == self.trainer.recipe.global_batch
+        ]
+        for _ in range(count):
+            self.trainer._train_step(0, self.order, whole[self.number % len(whole)])
+            self.trainer.progress.step += 1
+            self.number += 1
+
+
+def waits_of(steps: Steps) -> int:
+    """Return how often the host waits for the device in one step."""
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            steps.run(1)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return sum("synchroniz" in str(each.message) for each in caught)
+
+
+def kernels_of(steps: Steps) -> int:
+    """Return the kernels and copies of one step."""
+    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        steps.run(1)
+        torch.cuda.synchronize()
+    events = [each for each in seen.events() if each.device_type == torch.autograd.DeviceType.CUDA]
+    return len(events)
+
+
+def step_figures(variant: str, recipe: Recipe, data: Path) -> dict[str, Any]:
+    torch.cuda.reset_peak_memory_stats()
+    torch.cuda.empty_cache()
+    steps = Steps(make_trainer(variant, data, recipe, gpus=1))
+    steps.run(WARM_UP)
+    timed = [synchronised(lambda: steps.run(TIMED)) for _ in range(3)]
+    host, whole = min(timed, key=lambda pair: pair[1])
+    images = recipe.global_batch * TIMED
+    return {
+        "ms": 1e3 * whole / TIMED,
+        "host_ms": 1e3 * host / TIMED,
+        "images_per_s": images / whole,
+        "waits": waits_of(steps),
+        "kernels": kernels_of(steps),
+        "peak_mb": torch.cuda.max_memory_allocated() / 2**20,
+    }
+
+
+def graph_figures(variant: str) -> dict[str, float]:
+    """Return milliseconds of forward and backward of the network alone, eager and as a captured graph."""
+    device = torch.device("cuda")
+    model = on_device(create_model(variant), device).train()
+    images = torch.randn(BATCH, 3, 32, 32, device=device).contiguous(
+        memory_format=torch.channels_last
+    )
+    labels = torch.randint(100, (BATCH,), device=device)
+
+    def compute() -> None:
+        with torch.autocast("cuda", dtype=torch.float16, cache_enabled=False):
+            logits = model(images)
+        nn.functional.cross_entropy(logits.float(), labels).backward()
+
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UP):
+            model.zero_grad(set_to_none=True)
+            compute()
+    torch.cuda.current_stream().wait_stream(side)
+
+    def eager() -> None:
+        for _ in range(TIMED):
+            model.zero_grad(set_to_none=True)
+            compute()
+
+    figures = {"bare_ms": 1e3 * min(synchronised(eager)[1] for _ in range(3)) / TIMED}
+    model.zero_grad(set_to_none=True)
+    graph = torch.cuda.CUDAGraph()
+    try:
+        with torch.cuda.graph(graph):
+            compute()
+    except RuntimeError as error:
+        print(f"  {variant}: no graph: {str(error).splitlines()[0]}")
+        return figures
+
+    def replayed() -> None:
+        for _ in range(TIMED):
+            graph.replay()
+
+    return {**figures, "graph_ms": 1e3 * min(synchronised(replayed)[1] for _ in range(3)) / TIMED}
+
+
+def steps_part(data: Path) -> dict[str, Any]:
+    rows = {}
+    for variant in load_yaml(ROOT / "config" / "config.yaml")["variants"]:
+        try:
+            rows[variant] = step_figures(variant, uniform_recipe(BATCH, 1), data)
+            rows[variant] |= graph_figures(variant)
+        except Exception as error:  # one network that fails is a result, too
+            rows[variant] = {"error": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
+        print(variant, json.dumps(rows[variant]), flush=True)
+    return rows
+
+
+def recipes_part(data: Path) -> dict[str, Any]:
+    rows = {}
+    for name in RECIPES:
+        recipe = configured_recipe(name, {"global_batch": BATCH, "epochs": 30})
+        rows[name] = step_figures("resnet_20", recipe, data)
+        print(name, json.dumps(rows[name]), flush=True)
+    return rows
+
+
+def digest(trainer: Trainer) -> str:
+    whole = hashlib.sha256()
+    for value in trainer.learned:
+        whole.update(value.detach().cpu().numpy().tobytes())
+    return whole.hexdigest()[:12]
+
+
+def trained(variant: str, recipe: Recipe, data: Path, stop_at: int | None = None) -> str:
+    """Train to the end, stopped once where asked, and return a digest of the weights."""
+    stop, folder = StopRequest(), None
+    seed_everything(0)
+    trainer = make_trainer(variant, data, recipe, gpus=1, stop=stop)
+    if stop_at is not None:
+        folder, inner = trainer.task.checkpoints, trainer._train_step
+
+        def step(*args: Any) -> None:
+            inner(*args)
+            if trainer.progress.step + 1 == stop_at:
+                stop.signal = "SIGTERM"
+
+        trainer._train_step = step  # type: ignore[method-assign]
+        with suppress(InterruptedRunError):
+            trainer.fit()
+        trainer = make_trainer(variant, data, recipe, gpus=1, checkpoints=folder)
+        assert trainer.progress.step == stop_at, trainer.progress.step
+    trainer.fit()
+    return digest(trainer)
+
+
+def bits_part(data: Path) -> dict[str, Any]:
+    rows = {}
+    for variant, name in (
+        ("resnet_20", "uniform"),
+        ("ghost_resnet_20", "fast"),
+        ("convnext_tiny", "tuned_convnext"),
+        ("coatnet_0", "tuned_hybrid"),
+    ):
+        recipe = configured_recipe(name, {"epochs": 2, "warmup_epochs": 1})
+        once, again = trained(variant, recipe, data), trained(variant, recipe, data)
+        resumed = trained(
+            variant,
+            recipe,
+            data,
+            stop_at=len(Steps(make_trainer(variant, data, recipe, gpus=1)).trainer.epoch_steps) + 2,
+        )
+        rows[f"{variant}, {name}"] = {"repeats": once == again, "resumes": once == resumed}
+        print(variant, name, rows[f"{variant}, {name}"], once, again, resumed, flush=True)
+    return rows
+
+
+def child(variant: str, seconds: float, data: Path) -> None:
+    """One of several runs on a GPU: ready, go at a word on standard input, and the images/s."""
+    set_up_arithmetic(1, False)
+    steps = Steps(make_trainer(variant, data, uniform_recipe(BATCH, 1), gpus=1))
+    steps.run(20)
+    torch.cuda.synchronize()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    started, before = time.perf_counter(), steps.number
+    while time.perf_counter() - started < seconds:
+        steps.run(10)
+        torch.cuda.synchronize()
+    print((steps.number - before) * BATCH / (time.perf_counter() - started), flush=True)
+
+
+def together(variant: str, count: int, data: Path, seconds: float = 3.0) -> float:
+    """Return the images/s of `count` processes that train `variant` on one GPU, all of them together."""
+    command = [
+        sys.executable,
+        __file__,
+        "child",
+        "--variant",
+        variant,
+        "--seconds",
+        str(seconds),
+        "--data",
+        str(data),
+    ]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    children = [subprocess.Popen(command, text=True, **pipes) for _ in range(count)]
+    for each in children:
+        while (line := each.stdout.readline()) and line != "ready\n":
+            pass
+    for each in children:
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    return sum(float((each.communicate()[0] or "nan").split()[-1]) for each in children)
+
+
+def share_part(data: Path) -> dict[str, Any]:
+    rows = {}
+    for server in (False, True):
+        if server:
+            try:
+                subprocess.run(["nvidia-cuda-mps-control", "-d"], check=True, capture_output=True)
+            except (OSError, subprocess.CalledProcessError) as error:
+                print("no MPS:", error)
+                return rows
+        for variant in SHARED if not server else SHARED[:2]:
+            for count in (1, 2, 3, 4, 6) if variant == SHARED[0] else (1, 3):
+                name = f"{variant} x {count}{', MPS' if server else ''}"
+                rows[name] = together(variant, count, data)
+                print(name, f"{rows[name]:,.0f} images/s", flush=True)
+    subprocess.run(["nvidia-cuda-mps-control"], input="quit\n", text=True, check=False)
+    return rows
+
+
+def checkpoints_part(data: Path) -> dict[str, Any]:
+    rows = {}
+    for variant in ("resnet_20", "convnext_tiny_timm", "mlp_mixer_b16"):
+        trainer = make_trainer(variant, data, uniform_recipe(BATCH, 1), gpus=1)
+        Steps(trainer).run(2)
+        trainer._saved = time.monotonic()
+        rows[variant] = statistics.median(synchronised(trainer._save)[1] for _ in range(3))
+        print(variant, f"{rows[variant]:.3f} s", flush=True)
+    return rows
+
+
+def main() -> None:
+    parts = {
+        "steps": steps_part,
+        "recipes": recipes_part,
+        "bits": bits_part,
+        "share": share_part,
+        "checkpoints": checkpoints_part,
+    }
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=list(parts))
+    parser.add_argument("--variant")
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--out", type=Path, help="file for all figures, as JSON")
+    options = parser.parse_args()
+    if options.parts == ["child"]:
+        child(options.variant, options.seconds, options.data)
+        return
+    torch.set_num_threads(4)
+    data = drawn_data(IMAGES)
+    found: dict[str, Any] = {"device": torch.cuda.get_device_name(), "torch": torch.__version__}
+    for part in options.parts:
+        set_up_arithmetic(1, False)
+        if part == "bits":
+            set_up_arithmetic(1, True)
+        print(f"-- {part}", flush=True)
+        try:
+            found[part] = parts[part](data)
+        except Exception as error:
+            print(f"{part} failed: {type(error).__name__}: {error}", flush=True)
+        if options.out:
+            options.out.write_text(json.dumps(found, indent=1))
+    show("On the GPU", found)
+
+
+if __name__ == "__main__":
+    main()
