@@ -20,7 +20,9 @@ def step(model: nn.Module, parts: list[Tensor], processes: int = 1) -> None:
     def moves(number: int) -> list[Tensor]:
         model(parts[number])
         # Beside a gradient, as there always is one.
-        return [torch.zeros(1), *buffers.take_moves(number)]
+        moved, others = buffers.take_moves()
+        buffers.keep(number, others)
+        return [torch.zeros(1), *moved]
 
     numbers = range(len(parts))
     shares = [numbers[rank::processes] for rank in range(processes)]

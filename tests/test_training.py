@@ -391,7 +391,7 @@ def test_too_little_gpu_memory_names_the_setting(
     def out_of_memory(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("bakeoff.training.loop.Trainer._forward", out_of_memory)
+    monkeypatch.setattr("bakeoff.training.loop.Trainer._gradients", out_of_memory)
     paths = RunPaths(data, tmp_path / "run", tmp_path / "checkpoints")
     with pytest.raises(UserError, match=r"too little memory.*recipe_overrides\.micro_batch"):
         execute(SPEC, 0, paths, gpus=0, checkpoint_minutes=1, code=CODE)

@@ -38,11 +38,13 @@ rule train:
         weights=get_weights,
         tensorboard=get_tensorboard,
         minutes=STUDY.config.checkpoint_minutes,
+        graphs=str(STUDY.config.cuda_graphs).lower(),
     # Not `script:`, because torchrun starts the file once for each process.
     shell:
         "exec python -P {params.script:q} --job {params.job:q} --seed {wildcards.seed}"
         " --checkpoints={params.checkpoints:q} --weights={params.weights:q}"
         " --tensorboard={params.tensorboard:q} --checkpoint-minutes {params.minutes}"
+        " --cuda-graphs {params.graphs}"
         " --gpus {resources.gpu} --threads {threads} --log-file={log:q}"
 
 

@@ -1,6 +1,7 @@
 """Train and evaluate one run. torchrun starts this file once for each process, with the same words."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--weights", type=optional_path, help="file of pretrained weights")
     parser.add_argument("--tensorboard", type=optional_path, help="folder of event files")
     parser.add_argument("--checkpoint-minutes", type=float, default=10.0)
+    parser.add_argument("--cuda-graphs", type=json.loads, default=True, help="true or false")
     options = parser.parse_args(words)
     with frame(options.job, options.log_file) as spec:
         gpus = start(__file__, words, options.gpus, options.processes, options.threads)
@@ -36,7 +38,15 @@ def main(words: list[str]) -> None:
             weights=options.weights,
             tensorboard=options.tensorboard,
         )
-        execute(spec, options.seed, paths, gpus, options.checkpoint_minutes, options.job.digests())
+        execute(
+            spec,
+            options.seed,
+            paths,
+            gpus,
+            options.checkpoint_minutes,
+            options.job.digests(),
+            cuda_graphs=options.cuda_graphs,
+        )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ def execute(
     gpus: int,
     checkpoint_minutes: float,
     code: Mapping[str, str],
+    *,
+    cuda_graphs: bool = True,
 ) -> None:
     """Train, evaluate and write one run; resume it where an earlier attempt was stopped.
 
@@ -48,6 +51,7 @@ def execute(
         gpus: how many GPUs all processes of the run use together; 0 is the CPU.
         checkpoint_minutes: longest time between two checkpoints.
         code: {module or file: digest} of what the run executes.
+        cuda_graphs: whether a GPU may replay a micro-batch as one graph.
 
     Raises:
         UserError: a machine, a file or a value is not fit for the run.
@@ -73,7 +77,7 @@ def execute(
         accelerator.num_processes,
         accelerator.device.type,
     )
-    task = _task(setting, checkpoint_minutes)
+    task = replace(_task(setting, checkpoint_minutes), graphs=cuda_graphs)
     trained = Trainer(network, recipe, task, accelerator, stop).fit()
     # The one time that a run looks at the test split.
     images, labels, _ = load_split(paths.data, "test")

@@ -106,6 +106,8 @@ class StudyConfig(Settings):
     """Also write event files for TensorBoard."""
     checkpoint_minutes: NotNegative = 10.0
     """Longest time between two checkpoints of a run. It changes no result."""
+    cuda_graphs: bool = True
+    """Launch a micro-batch's operations on a GPU as one graph. It changes no result."""
     weights: WeightsFolder = WeightsFolder()
     """Where pretrained weights are kept."""
     gpus: Annotated[

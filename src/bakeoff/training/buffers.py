@@ -65,7 +65,9 @@ class Buffers:
         """float32: running means and variances, which are averaged over a step's micro-batches."""
         self.values = [place.buffer.clone() for place in self._places]
         """Those of all buffers, the statistics first."""
-        self._first = self.values[len(self.statistics) :]
+        self._first = [value.clone() for value in self.values[len(self.statistics) :]]
+        self.replaced: str | None = None
+        """A buffer in whose place a layer has put another tensor, if one has."""
 
     @torch.no_grad()
     def put_back(self) -> None:
@@ -73,23 +75,27 @@ class Buffers:
         for place in self._places:
             # A layer may have put another tensor in its place instead of writing into it.
             place.layer._buffers[place.name] = place.buffer
-        pairs = zip(self._places, self.values, strict=True)
-        # One kernel copies many tensors of one type; of several types each tensor would be copied by its own.
-        for _, same in groupby(pairs, key=lambda pair: pair[1].dtype):
-            places, values = zip(*same, strict=True)
-            torch._foreach_copy_([place.buffer for place in places], values)
+        copy_all([place.buffer for place in self._places], self.values)
 
     @torch.no_grad()
-    def take_moves(self, micro_batch: int) -> list[Tensor]:
-        """Return by how much a micro-batch of this number in its step has moved the statistics, and put all back."""
+    def take_moves(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Return by how much a micro-batch has moved the statistics and what became of the others; put all back."""
         count = len(self.statistics)
         now = [place.now(value) for place, value in zip(self._places, self.values, strict=True)]
+        for place in self._places:
+            if place.layer._buffers[place.name] is not place.buffer:
+                self.replaced = f"{type(place.layer).__name__}.{place.name}"
         # Moves and not values, so that a layer which was not used keeps its statistics exactly.
-        moves = torch._foreach_sub(now[:count], self.values[:count]) if count else []
-        if micro_batch == 0:
-            self._first = [value.clone() for value in now[count:]]
+        moves = list(torch._foreach_sub(now[:count], self.values[:count])) if count else []
+        others = copied(now[count:])
         self.put_back()
-        return list(moves)
+        return moves, others
+
+    @torch.no_grad()
+    def keep(self, micro_batch: int, others: Sequence[Tensor]) -> None:
+        """Take in what a micro-batch of this number in its step made of the buffers that are no statistics."""
+        if micro_batch == 0:
+            copy_all(self._first, others)
 
     @torch.no_grad()
     def after_step(self, moves: Sequence[Tensor], micro_batches: int, processes: int) -> None:
@@ -105,15 +111,30 @@ class Buffers:
             torch._foreach_add_(self.values[:count], list(moves), alpha=1 / micro_batches)
         if processes > 1 and self._first:
             _send_from_first_process(self._first)
-        self.values[count:] = self._first
+        # In place: a CUDA graph puts back from the memory that it was recorded with.
+        copy_all(self.values[count:], self._first)
         self.put_back()
 
     @torch.no_grad()
     def load(self, values: Sequence[Tensor]) -> None:
         """Set the buffers to `values`, which a checkpoint kept."""
-        if values:
-            torch._foreach_copy_(self.values, list(values))
+        copy_all(self.values, values)
         self.put_back()
+
+
+def copy_all(places: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    """Copy each of `values` to its place; neighbours of one type together, in one kernel."""
+    pairs = zip(places, values, strict=True)
+    for _, same in groupby(pairs, key=lambda pair: pair[1].dtype):
+        to, of = zip(*same, strict=True)
+        torch._foreach_copy_(list(to), list(of))
+
+
+def copied(values: Sequence[Tensor]) -> list[Tensor]:
+    """Return copies of all of `values`, laid out in memory as they are."""
+    copies = [torch.empty_like(value) for value in values]
+    copy_all(copies, values)
+    return copies
 
 
 def _send_from_first_process(tensors: list[Tensor]) -> None:

@@ -19,7 +19,6 @@ from typing import Protocol
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bakeoff.errors import UserError
 from bakeoff.support.checkpoint import load_checkpoint, save_checkpoint
@@ -27,8 +26,9 @@ from bakeoff.support.interrupts import InterruptedRunError, StopRequest
 from bakeoff.support.progress import ProgressBar, log_epoch
 from bakeoff.training.batches import MicroBatch, Step, cut_epoch
 from bakeoff.training.buffers import Buffers
+from bakeoff.training.compute import Inputs, MicroBatchPass
 from bakeoff.training.devices import any_process, mean_over_processes, on_device
-from bakeoff.training.gradients import nothing, sum_over_processes, summed, take_gradients
+from bakeoff.training.gradients import nothing, sum_over_processes, summed
 from bakeoff.training.history import EpochRecord, write_history
 from bakeoff.training.optimization import (
     WeightAverage,
@@ -37,7 +37,7 @@ from bakeoff.training.optimization import (
     set_learning_rate,
 )
 from bakeoff.training.predict import Scores, predict, score
-from bakeoff.training.random import derive_seed, permutation, seed_everything
+from bakeoff.training.random import derive_seed, permutation
 from bakeoff.training.recipe import Recipe
 
 # How many steps pass between looks at what needs the device to be waited for: a loss that is not finite, a
@@ -85,6 +85,8 @@ class Task:
     classes: int
     checkpoints: Path
     checkpoint_seconds: float = 600.0
+    graphs: bool = True
+    """Whether to use CUDA graphs on a GPU, which changes no result."""
     on_epoch: tuple[Callable[[EpochRecord], None], ...] = ()
     """Called on the first process after each epoch: to draw curves, not to decide anything."""
 
@@ -144,6 +146,16 @@ class Trainer:
         self.progress = Progress()
         # Sums over the epoch so far: loss and correct predictions. On the device, so that no step waits for it.
         self.sums = torch.zeros(2, dtype=torch.float64, device=accelerator.device)
+        self.step_images = torch.zeros((), device=accelerator.device)
+        self.compute = MicroBatchPass(
+            self.model,
+            self.trained,
+            self.buffers,
+            self.sums,
+            accelerator,
+            recipe.label_smoothing,
+            graphs=task.graphs and not recipe.compile,
+        )
         self._resume()
 
     def fit(self) -> Trained:
@@ -186,9 +198,10 @@ class Trainer:
 
     def _train_epoch(self, epoch: int, first: int, bar: ProgressBar) -> None:
         order = self.task.train[permutation(self.task.seed, epoch, len(self.task.train))]
+        # Once an epoch: a copy for each micro-batch would have the host wait for the device.
+        order = order.to(self.accelerator.device)
         self.model.train()
-        started = time.monotonic()
-        begun, before = started, self.progress.epoch_seconds
+        begun, before = time.monotonic(), self.progress.epoch_seconds
         for number in range(first, len(self.epoch_steps)):
             self._train_step(epoch, order, self.epoch_steps[number])
             self.progress.step += 1
@@ -197,7 +210,7 @@ class Trainer:
             # Not after the last step: a checkpoint before the validation would lose the epoch's record.
             if often and number + 1 < len(self.epoch_steps):
                 self.progress.epoch_seconds = before + time.monotonic() - begun
-                self._look(started)
+                self._look()
         # Reading the sums waits for the device, so that the seconds are those of finished work.
         self.progress.loss_sum, self.progress.correct = self._epoch_sums()
         self.progress.epoch_seconds = before + time.monotonic() - begun
@@ -209,14 +222,11 @@ class Trainer:
         rate = learning_rate(self.progress.step, len(self.epoch_steps), self.recipe)
         set_learning_rate(self.optimizer, rate)
 
-        def gradients(part: MicroBatch) -> list[Tensor]:
-            loss = self._forward(epoch, order, part)
-            # A step's loss is the mean over its images.
-            self.accelerator.backward(loss / step.images)
-            return [*take_gradients(self.trained), *self.buffers.take_moves(part.number)]
-
+        self.step_images.fill_(step.images)
         own = (
-            summed(mine, gradients) if mine else nothing([*self.trained, *self.buffers.statistics])
+            summed(mine, lambda part: self._gradients(epoch, order, part))
+            if mine
+            else nothing([*self.trained, *self.buffers.statistics])
         )
         sums = sum_over_processes(own, world)
         for parameter, gradient in zip(self.trained, sums, strict=False):
@@ -229,23 +239,15 @@ class Trainer:
         if self.average is not None:
             self.average.update(self.progress.step)
 
-    def _forward(self, epoch: int, order: Tensor, part: MicroBatch) -> Tensor:
-        """Return the summed loss of a micro-batch."""
+    def _gradients(self, epoch: int, order: Tensor, part: MicroBatch) -> list[Tensor]:
+        """Return gradients and moves of statistics of a micro-batch."""
         indices = order[part.start : part.stop]
         seed = derive_seed(self.task.seed, self.progress.step, part.number)
         images = self.task.images.train_batch(indices, epoch)
-        labels = self.labels[indices.to(self.labels.device)]
+        labels = self.labels[indices]
         images, targets = self.task.images.mix(images, labels, self.task.classes, seed)
         # What the network itself draws (drop path, dropout) belongs to this micro-batch, whoever computes it.
-        seed_everything(seed)
-        with self.accelerator.autocast():
-            logits = self.model(images)
-        loss = F.cross_entropy(
-            logits.float(), targets, reduction="sum", label_smoothing=self.recipe.label_smoothing
-        )
-        correct = (logits.detach().argmax(dim=1) == labels).sum()
-        self.sums += torch.stack([loss.detach().double(), correct.double()])
-        return loss
+        return self.compute(Inputs(images, labels, targets, self.step_images), part.number, seed)
 
     def _finish_epoch(self, epoch: int, bar: ProgressBar) -> None:
         """Validate, write the epoch's line, save."""
@@ -268,7 +270,11 @@ class Trainer:
         progress.elapsed += progress.epoch_seconds + time.monotonic() - started
         progress.epoch_seconds = progress.loss_sum = progress.correct = 0.0
         self.sums.zero_()
-        self._save()
+        saving = time.monotonic()
+        if epoch + 1 == self.recipe.epochs or self._checkpoint_is_due():
+            self._save()
+            # The checkpoint itself cannot know.
+            progress.elapsed += time.monotonic() - saving
         bar.show(record)
         if self.accelerator.is_main_process:
             log_epoch(record, self.recipe.epochs, progress.elapsed)
@@ -307,15 +313,18 @@ class Trainer:
                 "the checkpoint is saved and the next start resumes there."
             )
 
-    def _look(self, started: float) -> None:
+    def _look(self) -> None:
         """Stop if told to, and save if the last checkpoint is old; at most every few steps on several processes."""
         self._stop_if_told()
         if self.progress.step % LOOK_EVERY:
             return
         self._check_finite()
-        due = time.monotonic() - max(self._saved, started) > self.task.checkpoint_seconds
-        if any_process(self.accelerator, due):
+        if self._checkpoint_is_due():
             self._save()
+
+    def _checkpoint_is_due(self) -> bool:
+        due = time.monotonic() - self._saved > self.task.checkpoint_seconds
+        return any_process(self.accelerator, due)
 
     def _check_finite(self, *, weights: bool = False) -> None:
         """Raise DivergedError if the loss of the epoch so far is not finite, or, if asked for, the weights are not."""
