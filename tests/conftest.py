@@ -1,106 +1,16 @@
-"""Shared fixtures: the repository, and projects made from it that a test may spoil."""
+"""What all tests share: one thread for each process, and a project that a test may spoil."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from bakeoff.files import atomic_path
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-SCHEMAS = REPOSITORY / "workflow" / "schemas"
-
-NETWORKS = Path("resources/networks.json")
-KEPT = Path(tempfile.gettempdir()) / f"bakeoff-tests-{os.getuid()}" / "networks.json"
+from tests.support.project import Project, make_project
 
 # Two cores are all that a test may count on, and each process takes one.
 os.environ["OMP_NUM_THREADS"] = "1"
-
-
-@dataclass(frozen=True)
-class Project:
-    """A working directory with a copy of the configuration, in which the repository's workflow runs."""
-
-    folder: Path
-
-    def edit(self, file: str, change: Callable[[Any], Any]) -> None:
-        """Apply `change` to the content of a YAML file; it may return the new content or mutate it."""
-        path = self.folder / file
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        changed = change(content)
-        content = content if changed is None else changed
-        path.write_text(
-            yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8"
-        )
-
-    def snakemake(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run snakemake in the project's folder on two cores and return the finished process."""
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env={**project_environment(), **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        keep_networks(self.folder)
-        return done
-
-    def command(self, *arguments: str) -> list[str]:
-        """Return the command line of snakemake with `arguments`."""
-        return [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--snakefile",
-            str(REPOSITORY / "workflow" / "Snakefile"),
-            *arguments,
-            *(() if "--profile" in arguments else ("--cores", "2", "--resources", "gpu=0")),
-        ]
-
-
-def project_environment() -> dict[str, str]:
-    """Return an environment in which `python` is the interpreter that runs the tests."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY / "src")}
-
-
-def make_project(folder: Path, study: Mapping[str, Any] | None = None) -> Project:
-    """Copy configuration and profiles to `folder`; `study` is laid over config.yaml."""
-    shutil.copytree(REPOSITORY / "config", folder / "config")
-    shutil.copytree(REPOSITORY / "profiles", folder / "profiles")
-    give_networks(folder)
-    project = Project(folder)
-    if study:
-        from bakeoff.study.layers import merge  # noqa: PLC0415
-
-        project.edit("config/config.yaml", lambda config: merge(config, study))
-    return project
-
-
-def keep_networks(folder: Path) -> None:
-    """Keep what a project knows of its networks, for the next one: it only saves time, because it is keyed by code."""
-    known = folder / NETWORKS
-    if known.is_file() and (not KEPT.is_file() or known.stat().st_size > KEPT.stat().st_size):
-        with atomic_path(KEPT) as temporary:
-            shutil.copy(known, temporary)
-
-
-def give_networks(folder: Path) -> None:
-    """Give a project what another one knew of the networks."""
-    if KEPT.is_file():
-        (folder / NETWORKS).parent.mkdir(exist_ok=True)
-        shutil.copy(KEPT, folder / NETWORKS)
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from cluster import FOLDER, Cluster, Job, jobs, run, wait_for, why_not
-from training import Run, held, step_after
 
-from conftest import REPOSITORY, Project, make_project, project_environment
+from tests.support.cluster import FOLDER, Cluster, Job, jobs, run, wait_for, why_not
+from tests.support.cluster_run import Run, held, step_after
+from tests.support.project import REPOSITORY, Project, make_project, project_environment
 
 # Idle most of the time: Slurm, Snakemake and their plugin ask one another every so many seconds.
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1200)]

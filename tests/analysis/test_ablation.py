@@ -1,0 +1,76 @@
+"""Ablations: each arm against the baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bakeoff.analysis.ablation import ablation_table
+from bakeoff.analysis.statistics import (
+    holm,
+)
+from bakeoff.analysis.tables import read_table
+from bakeoff.errors import UserError
+from bakeoff.files import read_json
+from tests.support import fake_study
+from tests.support.analysis import make, variant
+from tests.support.fake_study import FakeStudy
+
+# ---- Ablations -----------------------------------------------------------------------------------
+
+
+def test_an_ablation_compares_each_arm_with_the_baseline(full: Path) -> None:
+    table = read_table(full / "ablation/eca.csv").set_index("arm")
+    assert list(table.index) == ["none", "adaptive", "k=3", "k=5", "k=7", "k=9"]
+    assert table.loc["none", ["delta", "p_value", "delta_ci_low"]].isna().all()
+    assert table.loc["k=3", "same_network_as"] == "adaptive"
+    assert table.loc["k=3", "delta"] == table.loc["adaptive", "delta"]
+    change = table["top1_mean"] - table.loc["none", "top1_mean"]
+    np.testing.assert_allclose(table["delta"].iloc[1:], change.iloc[1:], atol=1e-5)
+    # Four different networks were tested: the twin arm does not count in the correction.
+    distinct = table.drop_duplicates("run")["p_value"]
+    np.testing.assert_allclose(table.drop_duplicates("run")["p_holm"], holm(distinct), rtol=1e-6)
+    assert table.loc["k=5", "params_change_pct"] == pytest.approx(100 * 45 / 275_572)
+
+
+def test_an_arm_that_is_a_variant_outside_the_ablation_names_it(full: Path) -> None:
+    table = read_table(full / "ablation/attention_position.csv").set_index("arm")
+    assert table.loc["before addition", "same_network_as"] == "eca_resnet_20"
+
+
+def test_an_arm_that_is_the_baseline_changes_nothing_and_is_not_tested(tmp_path: Path) -> None:
+    study = FakeStudy(
+        variants=(variant("net", 60.0),),
+        arms=(variant("twin", 60.0, run="net"),),
+        ablations={"idle": (("base", "net"), ("idle", "twin"))},
+        epochs=2,
+    )
+    root = make(tmp_path, study)
+    row = read_table(root / "ablation/idle.csv").set_index("arm").loc["idle"]
+    assert row["delta"] == 0
+    assert pd.isna(row["p_value"])
+    assert row["same_network_as"] == "base"
+    assert not row["significant"]
+
+
+def test_a_large_effect_is_significant_with_seeds_and_never_with_one(tmp_path: Path) -> None:
+    for seeds in ((0, 1, 2), (0,)):
+        study = FakeStudy(
+            variants=(variant("net", 70.0, seeds=seeds),),
+            arms=(variant("worse", 50.0, seeds=seeds),),
+            ablations={"harm": (("base", "net"), ("harm", "worse"))},
+            epochs=2,
+        )
+        root = fake_study.write_study(tmp_path / str(len(seeds)), study)
+        table = ablation_table(read_json(root / "specs/ablations/harm.json"), root / "runs")
+        assert table["p_holm"].iloc[1] < 1e-3
+        assert table["significant"].iloc[1] == (len(seeds) > 1)
+
+
+def test_an_unknown_baseline_is_named(tmp_path: Path) -> None:
+    spec = {"ablation": "eca", "baseline": "nine", "arms": [{"arm": "none"}]}
+    with pytest.raises(UserError, match=r"no arm 'nine'.*did you mean 'none'"):
+        ablation_table(spec, tmp_path)

@@ -1,0 +1,137 @@
+"""The comparison of variants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bakeoff.analysis.comparison import compare
+from bakeoff.analysis.statistics import (
+    holm,
+)
+from bakeoff.analysis.tables import read_table
+from bakeoff.errors import UserError
+from bakeoff.files import read_json
+from tests.support import fake_study
+from tests.support.analysis import edit, make, variant
+from tests.support.fake_study import FakeStudy
+
+# ---- Comparison ----------------------------------------------------------------------------------
+
+
+def test_the_comparison_says_what_the_runs_say(full: Path) -> None:
+    models = read_table(full / "comparison/models.csv")
+    runs = read_table(full / "comparison/runs.csv")
+    assert len(models) == 18
+    assert list(models["top1_mean"]) == sorted(models["top1_mean"], reverse=True)
+    for row in models.to_dict("records"):
+        metrics = [
+            read_json(full / f"runs/{row['variant']}/seed{seed}/metrics.json") for seed in (0, 1, 2)
+        ]
+        top1 = [m["test"]["top1"] for m in metrics]
+        assert row["seeds"] == 3
+        assert row["top1_mean"] == pytest.approx(np.mean(top1))
+        assert row["top1_sd"] == pytest.approx(np.std(top1, ddof=1))
+        # Logits that float16 makes equal may fall on either side of the fifth place.
+        top5 = np.mean([m["test"]["top5"] for m in metrics])
+        assert row["top5_mean"] == pytest.approx(top5, abs=0.3)
+        assert row["top1_val_mean"] == pytest.approx(
+            np.mean([m["validation"]["top1"] for m in metrics])
+        )
+        assert row["params_m"] == pytest.approx(metrics[0]["params"] / 1e6)
+        assert row["param_efficiency"] == pytest.approx(row["top1_mean"] / row["params_m"])
+        assert row["train_hours"] == pytest.approx(metrics[0]["wall_hours"])
+        assert row["loss_mean"] == pytest.approx(
+            np.mean([m["test"]["loss"] for m in metrics]), rel=1e-3
+        )
+        assert row["top1_ci_low"] < row["top1_mean"] < row["top1_ci_high"]
+        assert row["rank_low"] <= row["rank"] <= row["rank_high"]
+        assert row["superclass_top1_mean"] > row["top1_mean"]
+        own = runs.loc[runs["variant"] == row["run"], "top1"]
+        np.testing.assert_allclose(own, top1)
+
+
+def test_every_pair_is_compared_once_the_higher_ranked_first(full: Path) -> None:
+    models = read_table(full / "comparison/models.csv").set_index("variant")
+    pairs = read_table(full / "comparison/pairwise.csv")
+    assert len(pairs) == 18 * 17 // 2
+    means = models["top1_mean"]
+    expected = means[pairs["variant_a"]].to_numpy() - means[pairs["variant_b"]].to_numpy()
+    np.testing.assert_allclose(pairs["delta"], expected, atol=1e-5)
+    assert (pairs["delta"] >= -1e-9).all()
+    np.testing.assert_allclose(pairs["p_holm"], holm(pairs["p_value"]), rtol=1e-6)
+    assert (pairs["significant"] == (pairs["p_holm"] < 0.05)).all()
+    assert pairs["significant"].any()
+    assert not pairs["significant"].all()
+
+
+def test_families_average_their_variants(full: Path) -> None:
+    models = read_table(full / "comparison/models.csv")
+    families = read_table(full / "comparison/families.csv").set_index("family")
+    for family, group in models.groupby("family"):
+        assert families.loc[family, "variants"] == len(group)
+        assert families.loc[family, "top1_mean"] == pytest.approx(group["top1_mean"].mean())
+        assert families.loc[family, "best_variant"] == group["variant"].iloc[0]
+
+
+def test_variants_that_are_one_network_share_everything_and_are_not_tested(tmp_path: Path) -> None:
+    twins = (variant("net", 60.0), variant("twin", 60.0, run="net"), variant("other", 55.0))
+    root = make(tmp_path, FakeStudy(variants=twins, epochs=2))
+    models = read_table(root / "comparison/models.csv").set_index("variant")
+    assert models.loc["twin", "same_network_as"] == "net"
+    assert pd.isna(models.loc["net", "same_network_as"])
+    assert models.loc["twin", "rank"] == models.loc["net", "rank"] == 1
+    assert models.loc["other", "rank"] == 2
+    assert models.loc["twin", "top1_mean"] == models.loc["net", "top1_mean"]
+    pairs = read_table(root / "comparison/pairwise.csv")
+    same = pairs[pairs["same_network"]].iloc[0]
+    assert {same["variant_a"], same["variant_b"]} == {"net", "twin"}
+    assert same["delta"] == 0
+    assert pd.isna(same["p_value"])
+    assert not same["significant"]
+    rest = pairs[~pairs["same_network"]]
+    assert rest["p_value"].nunique() == 1
+    np.testing.assert_allclose(rest["p_holm"], rest["p_value"])  # one test, whatever its names
+    assert read_table(root / "comparison/families.csv")["variants"].iloc[0] == 2
+
+
+def test_one_seed_is_never_significant_however_large_the_gap(tmp_path: Path) -> None:
+    study = FakeStudy(
+        variants=(variant("good", 90.0, seeds=(0,)), variant("bad", 10.0, seeds=(0, 1))), epochs=2
+    )
+    root = make(tmp_path, study)
+    pair = read_table(root / "comparison/pairwise.csv").iloc[0]
+    assert pair["p_holm"] < 1e-6
+    assert not pair["significant"]
+    assert pair["seeds"] == 1
+
+
+def test_what_was_not_measured_stays_empty(tmp_path: Path) -> None:
+    root = fake_study.write_study(tmp_path, FakeStudy(variants=(variant("net", 50.0),), epochs=2))
+    spec = read_json(root / "specs/comparison.json")
+    compare(spec, root / "runs", root / "nowhere", root / "comparison")
+    row = read_table(root / "comparison/models.csv").iloc[0]
+    assert row[["latency_ms", "latency_device", "superclass_top1_mean"]].isna().all()
+    assert "| – |" in (root / "comparison/models.md").read_text(encoding="utf-8")
+
+
+def test_runs_on_other_images_are_refused(tmp_path: Path) -> None:
+    study = FakeStudy(variants=(variant("a", 50.0), variant("b", 50.0)), epochs=2)
+    root = fake_study.write_study(tmp_path, study)
+    fake_study.write_run(replace(study, images=400), study.variants[1], 1, root / "runs/b/seed1")
+    spec = read_json(root / "specs/comparison.json")
+    with pytest.raises(UserError, match=r"b.seed1 was tested on other images"):
+        compare(spec, root / "runs", root / "profiles", root / "comparison")
+    assert not (root / "comparison").exists()
+
+
+def test_seeds_of_another_network_are_refused(tmp_path: Path) -> None:
+    study = FakeStudy(variants=(variant("a", 50.0),), epochs=2)
+    root = fake_study.write_study(tmp_path, study)
+    edit(params=123)(root / "runs/a/seed2")
+    with pytest.raises(UserError, match="different networks"):
+        compare(read_json(root / "specs/comparison.json"), root / "runs", root, root / "out")

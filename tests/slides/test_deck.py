@@ -1,0 +1,126 @@
+"""The deck: its slides, languages, bytes and errors."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from pptx import Presentation
+
+from bakeoff.errors import UserError
+from bakeoff.slides import build_deck, theme
+from bakeoff.slides.results import load_results
+from bakeoff.slides.templates import LANGUAGES
+from tests.support.decks import change_rows, deck_path, spec_of, texts, words_of
+
+# --- the deck -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_ten_slides_then_the_backup(root: Path, language: str) -> None:
+    words = words_of(language)
+    backups = {words.templates[f"backup.{part}.kicker"] for part in (
+        "models", "pairs", "ablation", "confusion", "reproducibility", "references")}  # fmt: skip
+    slides = Presentation(deck_path(root, language)).slides
+    shown = [set(texts(slide)) for slide in slides]
+    assert len(shown) > 10
+    assert not any(part & backups for part in shown[:10])
+    assert all(part & backups for part in shown[10:])
+    assert set().union(*shown) >= backups
+
+
+def test_both_languages_have_the_same_structure(root: Path) -> None:
+    """The same topics in the same order, with as many figures and rows; long tables may break elsewhere."""
+    english, chinese = (structure(root, language) for language in LANGUAGES)
+    assert english == chinese
+    assert len(english) >= 15
+
+
+def structure(root: Path, language: str) -> list[tuple[str, int, int]]:
+    """Return the key of each topic with its number of pictures and of table rows."""
+    templates = words_of(language).templates
+    key_of = {text: key for key, text in templates.items() if key.endswith(".kicker")}
+    found: list[tuple[str, int, int]] = []
+    for slide in Presentation(deck_path(root, language)).slides:
+        key = next((key_of[text] for text in texts(slide) if text in key_of), "title")
+        pictures = sum(hasattr(shape, "image") for shape in slide.shapes)
+        rows = sum(len(shape.table.rows) - 1 for shape in slide.shapes if shape.has_table)
+        if found and found[-1][0] == key:
+            _, pictures_before, rows_before = found.pop()
+            pictures, rows = pictures + pictures_before, rows + rows_before
+        found.append((key, pictures, rows))
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_placeholder_is_left_and_no_title_or_note_is_empty(root: Path, language: str) -> None:
+    for slide in Presentation(deck_path(root, language)).slides:
+        assert slide.shapes.title.text_frame.text.strip()
+        assert slide.notes_slide.notes_text_frame.text.strip()
+        assert not [text for text in texts(slide) if "{" in text or "}" in text]
+        assert not [shape for shape in slide.placeholders if not shape.text_frame.text]
+
+
+def test_chinese_text_has_a_chinese_typeface(root: Path) -> None:
+    for slide in Presentation(deck_path(root, "zh")).slides:
+        for run in slide._element.iter("{http://schemas.openxmlformats.org/drawingml/2006/main}r"):
+            assert f'typeface="{theme.EAST_ASIAN}"' in run.xml
+            assert 'lang="zh-CN"' in run.xml
+
+
+# --- bytes and errors -----------------------------------------------------------------------------
+
+
+def test_equal_inputs_give_equal_bytes(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_deck(spec_of(demo), demo, "zh", tmp_path / "first")
+    # Two seconds are the resolution of the dates in a zip archive.
+    monkeypatch.setattr("time.time", lambda: 4_000_000_000.0)
+    build_deck(spec_of(demo), demo, "zh", tmp_path / "second")
+    written = [path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*.*")]
+    assert {path.suffix for path in written} == {".pptx", ".png", ".json", ".md"}
+    for path in written:
+        one, other = (tmp_path / name / path for name in ("first", "second"))
+        assert one.read_bytes() == other.read_bytes(), path
+
+
+def test_the_deck_is_dated_by_its_last_run(paper: Path, tmp_path: Path) -> None:
+    build_deck(spec_of(paper), paper, "en", tmp_path)
+    properties = Presentation(tmp_path / "deck.en.pptx").core_properties
+    assert properties.created.isoformat()[:19] == "2025-03-03T09:30:00"
+    assert properties.modified == properties.created
+
+
+def test_runs_that_the_study_does_not_use_are_ignored(study: Path, tmp_path: Path) -> None:
+    shutil.copytree(study / "runs/resnet_20/seed0", study / "runs/resnet_20/seed9")
+    results = load_results(spec_of(study), study, "en")
+    assert results.run_count().content == 3
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["runs/resnet_20/seed0/metrics.json", "comparison/models.csv", "data/meta.json", "claims/claims.csv",
+     "runs/resnet_20/seed0/provenance.json"],
+)  # fmt: skip
+def test_a_missing_input_is_named(study: Path, tmp_path: Path, missing: str) -> None:
+    (study / missing).unlink()
+    with pytest.raises(UserError, match=re.escape(missing)):
+        build_deck(spec_of(study), study, "en", tmp_path)
+
+
+def test_a_damaged_table_is_named(study: Path, tmp_path: Path) -> None:
+    models = study / "comparison/models.csv"
+    models.write_text(models.read_text(encoding="utf-8").replace("latency_ms", "latency_sm", 1))
+    with pytest.raises(UserError, match=r"models\.csv.*'latency_ms'.*did you mean 'latency_sm'"):
+        build_deck(spec_of(study), study, "en", tmp_path)
+    change_rows(models, lambda row: row.update(rank="first"))
+    with pytest.raises(UserError, match=r"models\.csv.*'rank'.*found 'first'"):
+        build_deck(spec_of(study), study, "en", tmp_path)
+
+
+def test_an_unknown_language_is_named(demo: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no language 'fr'"):
+        build_deck(spec_of(demo), demo, "fr", tmp_path)
