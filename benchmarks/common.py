@@ -54,6 +54,7 @@ def make_trainer(
     gpus: int = 0,
     checkpoints: Path | None = None,
     stop: StopRequest | None = None,
+    graphs: bool = True,
 ) -> Trainer:
     """Return a trainer of `variant` as a run would have it, on one GPU or on the CPU.
 
@@ -82,6 +83,7 @@ def make_trainer(
         train=torch.from_numpy(np.setdiff1d(np.arange(len(fine)), held_out)),
         validation=torch.from_numpy(held_out),
         classes=len(meta.classes),
+        graphs=graphs,
         checkpoints=checkpoints or Path(tempfile.mkdtemp(prefix="bakeoff-benchmark-")),
     )
     return Trainer(create_model(variant), recipe, task, accelerator, stop or StopRequest())

@@ -3,10 +3,10 @@
     python benchmarks/gpu.py                    # everything, about five minutes
     python benchmarks/gpu.py steps waits        # some parts
 
-steps: milliseconds of an optimizer step of one micro-batch of 128 images, of which the host is busy; how often it waits
-for the device; kernels; memory; and what a captured graph of the network alone would take. recipes: the same for one
-network under other recipes. bits: whether two runs, and a stopped and resumed one, give the same weights. share:
-images/s of several runs on one GPU at once. checkpoints: seconds of one. forecast: what the plan would measure.
+steps: milliseconds of an optimizer step of one micro-batch of 128 images, with and without CUDA graphs; how long the
+host is busy, how often it waits for the device, kernels, memory. recipes: the same for one network under other recipes.
+bits: whether two runs, a stopped and resumed one, and one without graphs give the same weights. share: images/s of
+several runs on one GPU at once. checkpoints: seconds of one.
 """
 
 from __future__ import annotations
@@ -25,13 +25,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from bakeoff.models import create_model
 from bakeoff.study.layers import load_yaml
 from bakeoff.support.interrupts import InterruptedRunError, StopRequest
-from bakeoff.training.devices import on_device, set_up_arithmetic
+from bakeoff.training.devices import set_up_arithmetic
 from bakeoff.training.loop import Trainer
 from bakeoff.training.random import permutation, seed_everything
 from bakeoff.training.recipe import Recipe
@@ -39,7 +37,15 @@ from common import ROOT, configured_recipe, drawn_data, make_trainer, show, unif
 
 BATCH, IMAGES = 128, 5120
 WARM_UP, TIMED = 6, 20
-SHARED = ("resnet_20", "ghost_resnet_20", "mlp_mixer_tiny", "convnext_tiny")
+SHARED = (
+    ("resnet_20", False, 1),
+    ("resnet_20", False, 3),
+    ("resnet_20", True, 1),
+    ("resnet_20", True, 2),
+    ("resnet_20", True, 4),
+    ("convnext_tiny", True, 1),
+    ("convnext_tiny", True, 3),
+)
 RECIPES = (
     "uniform",
     "fast",
@@ -67,7 +73,8 @@ class Steps:
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
         task = trainer.task
-        self.order = task.train[permutation(task.seed, 0, len(task.train))]
+        order = task.train[permutation(task.seed, 0, len(task.train))]
+        self.order = order.to(trainer.accelerator.device)
         self.number = 0
         trainer.model.train()
 
@@ -92,7 +99,7 @@ def waits_of(steps: Steps) -> int:
             steps.run(1)
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    return sum("synchroniz" in str(each.message) for each in caught)
+    return sum("called a synchronizing" in str(each.message) for each in caught)
 
 
 def kernels_of(steps: Steps) -> int:
@@ -104,87 +111,48 @@ def kernels_of(steps: Steps) -> int:
     return len(events)
 
 
-def step_figures(variant: str, recipe: Recipe, data: Path) -> dict[str, Any]:
-    torch.cuda.reset_peak_memory_stats()
+def step_figures(variant: str, recipe: Recipe, data: Path, *, graphs: bool) -> dict[str, Any]:
     torch.cuda.empty_cache()
-    steps = Steps(make_trainer(variant, data, recipe, gpus=1))
+    torch.cuda.reset_peak_memory_stats()
+    steps = Steps(make_trainer(variant, data, recipe, gpus=1, graphs=graphs))
     steps.run(WARM_UP)
     timed = [synchronised(lambda: steps.run(TIMED)) for _ in range(3)]
     host, whole = min(timed, key=lambda pair: pair[1])
-    images = recipe.global_batch * TIMED
     return {
         "ms": 1e3 * whole / TIMED,
         "host_ms": 1e3 * host / TIMED,
-        "images_per_s": images / whole,
         "waits": waits_of(steps),
         "kernels": kernels_of(steps),
         "peak_mb": torch.cuda.max_memory_allocated() / 2**20,
+        "recorded": len(steps.trainer.compute._recorded),
     }
 
 
-def graph_figures(variant: str) -> dict[str, float]:
-    """Return milliseconds of forward and backward of the network alone, eager and as a captured graph."""
-    device = torch.device("cuda")
-    model = on_device(create_model(variant), device).train()
-    images = torch.randn(BATCH, 3, 32, 32, device=device).contiguous(
-        memory_format=torch.channels_last
-    )
-    labels = torch.randint(100, (BATCH,), device=device)
-
-    def compute() -> None:
-        with torch.autocast("cuda", dtype=torch.float16, cache_enabled=False):
-            logits = model(images)
-        nn.functional.cross_entropy(logits.float(), labels).backward()
-
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(WARM_UP):
-            model.zero_grad(set_to_none=True)
-            compute()
-    torch.cuda.current_stream().wait_stream(side)
-
-    def eager() -> None:
-        for _ in range(TIMED):
-            model.zero_grad(set_to_none=True)
-            compute()
-
-    figures = {"bare_ms": 1e3 * min(synchronised(eager)[1] for _ in range(3)) / TIMED}
-    model.zero_grad(set_to_none=True)
-    graph = torch.cuda.CUDAGraph()
-    try:
-        with torch.cuda.graph(graph):
-            compute()
-    except RuntimeError as error:
-        print(f"  {variant}: no graph: {str(error).splitlines()[0]}")
-        return figures
-
-    def replayed() -> None:
-        for _ in range(TIMED):
-            graph.replay()
-
-    return {**figures, "graph_ms": 1e3 * min(synchronised(replayed)[1] for _ in range(3)) / TIMED}
+def both(name: str, variant: str, recipe: Recipe, data: Path) -> dict[str, Any]:
+    """Return the figures with and without graphs, and print them."""
+    found: dict[str, Any] = {}
+    for graphs in (True, False):
+        try:
+            figures = step_figures(variant, recipe, data, graphs=graphs)
+        except Exception as error:  # one network that fails is a result, too
+            figures = {"error": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
+        found["graph" if graphs else "eager"] = figures
+    if all("ms" in each for each in found.values()):
+        found["speedup"] = found["eager"]["ms"] / found["graph"]["ms"]
+    print(name, json.dumps(found), flush=True)
+    return found
 
 
 def steps_part(data: Path) -> dict[str, Any]:
-    rows = {}
-    for variant in load_yaml(ROOT / "config" / "config.yaml")["variants"]:
-        try:
-            rows[variant] = step_figures(variant, uniform_recipe(BATCH, 1), data)
-            rows[variant] |= graph_figures(variant)
-        except Exception as error:  # one network that fails is a result, too
-            rows[variant] = {"error": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
-        print(variant, json.dumps(rows[variant]), flush=True)
-    return rows
+    variants = load_yaml(ROOT / "config" / "config.yaml")["variants"]
+    return {name: both(name, name, uniform_recipe(BATCH, 1), data) for name in variants}
 
 
 def recipes_part(data: Path) -> dict[str, Any]:
-    rows = {}
-    for name in RECIPES:
-        recipe = configured_recipe(name, {"global_batch": BATCH, "epochs": 30})
-        rows[name] = step_figures("resnet_20", recipe, data)
-        print(name, json.dumps(rows[name]), flush=True)
-    return rows
+    recipes = {
+        name: configured_recipe(name, {"global_batch": BATCH, "epochs": 30}) for name in RECIPES
+    }
+    return {name: both(name, "resnet_20", recipe, data) for name, recipe in recipes.items()}
 
 
 def digest(trainer: Trainer) -> str:
@@ -194,11 +162,13 @@ def digest(trainer: Trainer) -> str:
     return whole.hexdigest()[:12]
 
 
-def trained(variant: str, recipe: Recipe, data: Path, stop_at: int | None = None) -> str:
+def trained(
+    variant: str, recipe: Recipe, data: Path, stop_at: int | None = None, *, graphs: bool = True
+) -> str:
     """Train to the end, stopped once where asked, and return a digest of the weights."""
     stop, folder = StopRequest(), None
     seed_everything(0)
-    trainer = make_trainer(variant, data, recipe, gpus=1, stop=stop)
+    trainer = make_trainer(variant, data, recipe, gpus=1, stop=stop, graphs=graphs)
     if stop_at is not None:
         folder, inner = trainer.task.checkpoints, trainer._train_step
 
@@ -225,22 +195,24 @@ def bits_part(data: Path) -> dict[str, Any]:
         ("coatnet_0", "tuned_hybrid"),
     ):
         recipe = configured_recipe(name, {"epochs": 2, "warmup_epochs": 1})
-        once, again = trained(variant, recipe, data), trained(variant, recipe, data)
-        resumed = trained(
-            variant,
-            recipe,
-            data,
-            stop_at=len(Steps(make_trainer(variant, data, recipe, gpus=1)).trainer.epoch_steps) + 2,
-        )
-        rows[f"{variant}, {name}"] = {"repeats": once == again, "resumes": once == resumed}
-        print(variant, name, rows[f"{variant}, {name}"], once, again, resumed, flush=True)
+        steps_per_epoch = -(-IMAGES // recipe.global_batch)
+        digests = {
+            "once": trained(variant, recipe, data),
+            "again": trained(variant, recipe, data),
+            "resumed": trained(variant, recipe, data, stop_at=steps_per_epoch + 2),
+            "without graphs": trained(variant, recipe, data, graphs=False),
+        }
+        rows[f"{variant}, {name}"] = {**digests, "equal": len(set(digests.values())) == 1}
+        print(variant, name, rows[f"{variant}, {name}"], flush=True)
     return rows
 
 
-def child(variant: str, seconds: float, data: Path) -> None:
+def child(variant: str, seconds: float, data: Path, *, graphs: bool) -> None:
     """One of several runs on a GPU: ready, go at a word on standard input, and the images/s."""
     set_up_arithmetic(1, False)
-    steps = Steps(make_trainer(variant, data, uniform_recipe(BATCH, 1), gpus=1))
+    torch.set_num_threads(2)
+    trainer = make_trainer(variant, data, uniform_recipe(BATCH, 1), gpus=1, graphs=graphs)
+    steps = Steps(trainer)
     steps.run(20)
     torch.cuda.synchronize()
     print("ready", flush=True)
@@ -252,28 +224,24 @@ def child(variant: str, seconds: float, data: Path) -> None:
     print((steps.number - before) * BATCH / (time.perf_counter() - started), flush=True)
 
 
-def together(variant: str, count: int, data: Path, seconds: float = 3.0) -> float:
+def together(variant: str, count: int, data: Path, *, graphs: bool, seconds: float = 2.0) -> float:
     """Return the images/s of `count` processes that train `variant` on one GPU, all of them together."""
-    command = [
-        sys.executable,
-        __file__,
-        "child",
-        "--variant",
-        variant,
-        "--seconds",
-        str(seconds),
-        "--data",
-        str(data),
-    ]
+    command = [sys.executable, __file__, "child", "--variant", variant, "--data", str(data)]
+    command += ["--seconds", str(seconds), *([] if graphs else ["--eager"])]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     children = [subprocess.Popen(command, text=True, **pipes) for _ in range(count)]
-    for each in children:
-        while (line := each.stdout.readline()) and line != "ready\n":
-            pass
-    for each in children:
-        each.stdin.write("go\n")
-        each.stdin.flush()
-    return sum(float((each.communicate()[0] or "nan").split()[-1]) for each in children)
+    try:
+        for each in children:
+            while (line := each.stdout.readline()) and line != "ready\n":
+                pass
+        for each in children:
+            each.stdin.write("go\n")
+            each.stdin.flush()
+        answers = [each.communicate(timeout=10 * seconds)[0].split() for each in children]
+        return sum(float(answer[-1]) for answer in answers)
+    finally:
+        for each in children:
+            each.kill()
 
 
 def share_part(data: Path) -> dict[str, Any]:
@@ -281,16 +249,22 @@ def share_part(data: Path) -> dict[str, Any]:
     for server in (False, True):
         if server:
             try:
-                subprocess.run(["nvidia-cuda-mps-control", "-d"], check=True, capture_output=True)
-            except (OSError, subprocess.CalledProcessError) as error:
-                print("no MPS:", error)
+                subprocess.run(
+                    ["nvidia-cuda-mps-control", "-d"], check=True, capture_output=True, timeout=20
+                )
+            except (OSError, subprocess.SubprocessError) as error:
+                print("no MPS:", error, flush=True)
                 return rows
-        for variant in SHARED if not server else SHARED[:2]:
-            for count in (1, 2, 3, 4, 6) if variant == SHARED[0] else (1, 3):
-                name = f"{variant} x {count}{', MPS' if server else ''}"
-                rows[name] = together(variant, count, data)
-                print(name, f"{rows[name]:,.0f} images/s", flush=True)
-    subprocess.run(["nvidia-cuda-mps-control"], input="quit\n", text=True, check=False)
+        for variant, graphs, count in SHARED:
+            how = "graphs" if graphs else "eager"
+            name = f"{variant} x {count}, {how}{', MPS' if server else ''}"
+            try:
+                rows[name] = together(variant, count, data, graphs=graphs)
+            except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
+                print(name, f"{type(error).__name__}: {error}", flush=True)
+                continue
+            print(name, f"{rows[name]:,.0f} images/s", flush=True)
+    subprocess.run(["nvidia-cuda-mps-control"], input="quit\n", text=True, check=False, timeout=20)
     return rows
 
 
@@ -317,11 +291,12 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=list(parts))
     parser.add_argument("--variant")
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--eager", action="store_true")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path, help="file for all figures, as JSON")
     options = parser.parse_args()
     if options.parts == ["child"]:
-        child(options.variant, options.seconds, options.data)
+        child(options.variant, options.seconds, options.data, graphs=not options.eager)
         return
     torch.set_num_threads(4)
     data = drawn_data(IMAGES)
@@ -331,10 +306,12 @@ def main() -> None:
         if part == "bits":
             set_up_arithmetic(1, True)
         print(f"-- {part}", flush=True)
+        started = time.monotonic()
         try:
             found[part] = parts[part](data)
         except Exception as error:
             print(f"{part} failed: {type(error).__name__}: {error}", flush=True)
+        print(f"-- {time.monotonic() - started:.0f} s", flush=True)
         if options.out:
             options.out.write_text(json.dumps(found, indent=1))
     show("On the GPU", found)

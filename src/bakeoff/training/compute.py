@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +22,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bakeoff.errors import UserError, in_one_line
 from bakeoff.training.buffers import Buffers, copied
 from bakeoff.training.gradients import take_gradients
 from bakeoff.training.random import seed_everything
@@ -100,6 +103,9 @@ class MicroBatchPass:
             inputs: of the micro-batch.
             number: its place in its step.
             seed: of all that the network draws for it.
+
+        Raises:
+            UserError: the network cannot be recorded, which nothing has told before.
         """
         size = len(inputs.images)
         seed_everything(seed)
@@ -110,9 +116,12 @@ class MicroBatchPass:
             gradients, moves, others = self.compute(inputs)
         elif seen == WARM_UP:
             before = python_state(self._model)
-            gradients, moves, others = self.compute(inputs)
+            with _waits() as waits:
+                gradients, moves, others = self.compute(inputs)
             if changed := self._buffers.replaced or changes(before, python_state(self._model)):
                 self._refuse(f"a forward pass changes {changed}")
+            elif waits:
+                self._refuse("it waits for values of the GPU")
         else:
             return self._record(inputs, number, seed)
         self._buffers.keep(number, others)
@@ -140,14 +149,15 @@ class MicroBatchPass:
             # Other threads (NCCL's, that of a checkpoint) may go on with what they do.
             with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
                 results = self.compute(own)
+        except torch.OutOfMemoryError:
+            raise
         # What a network does is anyone's code, and what CUDA refuses has errors of many classes.
         except Exception as error:
-            self._refuse(f"it cannot be recorded ({str(error).splitlines()[0]})")
-            self._buffers.put_back()
-            for parameter in self._trained:
-                parameter.grad = None
-            torch.cuda.synchronize()
-            return self(inputs, number, seed)
+            # After it torch's generator is of no use in this process.
+            raise UserError(
+                f"The network cannot be recorded as a CUDA graph ({in_one_line(error)}). Set cuda_graphs to false in "
+                "the study's configuration; results stay the same."
+            ) from error
         recorded = self._recorded[len(inputs.images)] = _Recorded(graph, own, *results)
         seed_everything(seed)
         return self._replay(recorded, inputs, number)
@@ -164,6 +174,21 @@ class MicroBatchPass:
         self._graphs = False
         self._recorded.clear()
         log.info("this network is computed without CUDA graphs, because %s", why)
+
+
+@contextmanager
+def _waits() -> Iterator[list[str]]:
+    """Give a list that fills with what has waited for the GPU."""
+    found: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mode = torch.cuda.get_sync_debug_mode()
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield found
+        finally:
+            torch.cuda.set_sync_debug_mode(mode)
+    found += [str(each.message) for each in caught if "called a synchronizing" in str(each.message)]
 
 
 def python_state(model: nn.Module) -> dict[str, object]:
