@@ -98,5 +98,7 @@ def _become_launcher(script: str, words: Sequence[str], count: int) -> None:
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     # torchrun, not `accelerate launch`: the latter starts one process only without a GPU, and says nothing.
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    # Else processes look for each other by the node's name, and wait for long where that does not lead to it.
+    launcher += ["--local-addr=127.0.0.1"]
     os.environ[LAUNCHER] = str(os.getpid())
     os.execv(sys.executable, [sys.executable, *launcher, script, *words])

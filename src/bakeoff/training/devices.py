@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from bakeoff.errors import UserError
 
 Precision = Literal["no", "fp16", "bf16"]
+# cuDNN 9.11 dropped the kernels for compute capability 7.0 (pytorch issue 172352).
+VOLTA, CUDNN_WITHOUT_VOLTA = (7, 0), 91100
 FREE_DISK = 2 * 2**30
 FREE_GPU_MEMORY = 0.5  # as a share of all
 
@@ -74,6 +76,13 @@ def check_gpus(gpus: int) -> None:
                 f"{torch.cuda.get_device_name(index)} has compute capability {major}.{minor}, and PyTorch "
                 f"{torch.__version__} has kernels for {', '.join(built)} only. Install a PyTorch built for "
                 f"sm_{major}{minor}; for a V100 that is torch==2.10.*."
+            )
+        cudnn = torch.backends.cudnn.version()
+        if (major, minor) == VOLTA and cudnn is not None and cudnn >= CUDNN_WITHOUT_VOLTA:
+            raise UserError(
+                f"{torch.cuda.get_device_name(index)} has compute capability 7.0, which cuDNN dropped in 9.11, and "
+                f"cuDNN {cudnn // 10000}.{cudnn % 10000 // 100} is installed. Install the one that torch 2.10 comes "
+                'with: pip install "nvidia-cudnn-cu12<9.11".'
             )
 
 
