@@ -69,6 +69,8 @@ def check_gpus(gpus: int) -> None:
             "without GPUs, or correct the number in the profile."
         )
     built = torch.cuda.get_arch_list()
+    version: Any = torch.backends.cudnn.version  # has no types
+    cudnn: int | None = version()
     for index in range(gpus):
         major, minor = torch.cuda.get_device_capability(index)
         if not supports(built, major, minor):
@@ -77,7 +79,6 @@ def check_gpus(gpus: int) -> None:
                 f"{torch.__version__} has kernels for {', '.join(built)} only. Install a PyTorch built for "
                 f"sm_{major}{minor}; for a V100 that is torch==2.10.*."
             )
-        cudnn = torch.backends.cudnn.version()
         if (major, minor) == VOLTA and cudnn is not None and cudnn >= CUDNN_WITHOUT_VOLTA:
             raise UserError(
                 f"{torch.cuda.get_device_name(index)} has compute capability 7.0, which cuDNN dropped in 9.11, and "
