@@ -35,8 +35,11 @@ def convnext_cifar(
     The stem cuts the image into patches: 1x1 with `native32`, so that the stages work at 32, 16, 8
     and 4 pixels where ConvNeXt-T at 224 works at 56, 28, 14 and 7; 4x4, as published, with
     `resize224`. (Patches of 2x2 are not offered: timm's class then halves the map in the first
-    stage too.) Raises UserError if there are not four stages, if nothing
-    would be left of the image after the downsampling, or if the patches do not cover it.
+    stage too.)
+
+    Raises:
+        UserError: there are not four stages, nothing would be left of the image after the downsampling, or
+            the patches do not cover it.
     """
     if not len(dims) == len(depths) == 4:
         raise UserError(

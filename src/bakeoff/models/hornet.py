@@ -270,8 +270,10 @@ def hornet(
 
     `global_filter` chooses the GF variant: global filters in the last two stages, learned for the
     map sizes that `image_size` leads to. With `native32` the stem is a 3x3 convolution of stride 1
-    instead of the published 4x4 of stride 4, so that 32x32 images end at 4x4. Raises UserError if
-    nothing would be left of the image after the downsampling, or if the patches do not cover it.
+    instead of the published 4x4 of stride 4, so that 32x32 images end at 4x4.
+
+    Raises:
+        UserError: nothing would be left of the image after the downsampling, or the patches do not cover it.
     """
     stem_kernel, stem_stride = (3, 1) if input_policy == "native32" else (4, 4)
     total_stride = stem_stride * 8

@@ -38,8 +38,10 @@ def mlp_mixer(
     The drop path rate grows linearly from 0 in the first block to `drop_path_rate` in the last.
     `patch_size` is 4 with `native32` (64 tokens at 32x32) and 16 with `resize224` (196 tokens, as
     the paper's /16 networks) unless given. The token-mixing MLP is learned for one number of
-    tokens: the network takes images of `image_size` only. Raises UserError if the patches do not
-    divide it.
+    tokens: the network takes images of `image_size` only.
+
+    Raises:
+        UserError: the patches do not divide it.
     """
     if patch_size is None:
         patch_size = 4 if input_policy == "native32" else 16

@@ -45,7 +45,9 @@ def input_policy(model_spec: Mapping[str, Any], image_size: int) -> InputPolicy:
     """Return the policy of a run spec's `model` for square images of `image_size` pixels.
 
     Free of torch unless the model is pretrained: then timm is asked what its weights expect.
-    Raises UserError for an unknown policy, or for weights that do not say how they were normalised.
+
+    Raises:
+        UserError: there is no such policy, or the weights do not say how they were normalised.
     """
     name = str(model_spec.get("input_policy", NATIVE))
     size = image_size if name == NATIVE else _resized(name)

@@ -108,8 +108,10 @@ def register_model(name: str) -> Callable[[AnyBuilder], AnyBuilder]:
 def find_builder(name: str) -> Builder:
     """Return the builder called `name`, or the function named by `path/to/file.py:function`.
 
-    A path is taken from the working directory. Raises UserError if there is no such builder, file
-    or function, or if the file cannot be imported.
+    A path is taken from the working directory.
+
+    Raises:
+        UserError: there is no such builder, file or function, or the file cannot be imported.
     """
     if name in MODEL_REGISTRY:
         return MODEL_REGISTRY[name]

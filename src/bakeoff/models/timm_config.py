@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 def pretrained_config(name: str) -> PretrainedCfg:
     """Return timm's description of `network` or `network.tag`: input, normalisation, classifier.
 
-    Imports timm. Raises UserError if timm has no such network, or no such weights for it.
+    Imports timm.
+
+    Raises:
+        UserError: timm has no such network, or no such weights for it.
     """
     import timm  # noqa: PLC0415 (most variants do without)
 

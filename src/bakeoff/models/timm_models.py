@@ -72,8 +72,9 @@ def timm_model(
 
     Under `native32` the network gets its entry of `SMALL_STEMS`; for a network without an entry
     `unstride` names the modules that are to lose their stride (an empty list: none).
-    Raises UserError for a name that timm does not have, a network that lacks a small stem, or an
-    image size that it cannot take.
+
+    Raises:
+        UserError: timm does not have the name, the network lacks a small stem, or it cannot take the image size.
     """
     if "pretrained" in timm_args:
         raise UserError("pretrained is no argument of builder 'timm'; set it beside args.")

@@ -97,8 +97,9 @@ def load_weights(
     (such as a stem of another shape), may be missing from the file or differ in shape: they keep
     their initial values. `rename` translates the names of a file that does not fit as it is.
 
-    Raises UserError if the file is absent, damaged, not the one of its lock, not finite, or fits
-    otherwise than described.
+    Raises:
+        UserError: the file is absent, damaged, not the one of its lock, not finite, or fits otherwise than
+            described.
     """
     path = Path(path)
     state = read_state_dict(path)

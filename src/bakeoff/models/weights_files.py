@@ -44,7 +44,8 @@ class Source:
     def from_mapping(cls, weights: Mapping[str, Any]) -> Source:
         """Return the source that the `weights` of a variant describe.
 
-        Raises UserError if they name neither a repository nor a file.
+        Raises:
+            UserError: they name neither a repository nor a file.
         """
         hub, file = weights.get("hub"), weights.get("file")
         if not (hub or file):
@@ -186,7 +187,11 @@ def expected_digest(source: Source, lock: Lock | None) -> str | None:
 
 
 def check_digest(path: Path, expected: str | None) -> str:
-    """Return the SHA-256 of a weights file; UserError if it is not the expected one."""
+    """Return the SHA-256 of a weights file.
+
+    Raises:
+        UserError: it is not the expected one.
+    """
     found = file_digest(path)
     if expected is not None and found != expected:
         raise UserError(_another_file(path, f"the SHA-256 {found}", expected))

@@ -140,7 +140,11 @@ def _locks(graph: Graph) -> Iterator[tuple[str, Member]]:
 
 
 def _content(member: Member) -> Content:
-    """Return what a member holds; UserError where that is not what its job wrote."""
+    """Return what a member holds.
+
+    Raises:
+        UserError: that is not what its job wrote.
+    """
     try:
         content = Content(file_digest(member.source), member.source.stat().st_size)
     except FileNotFoundError:

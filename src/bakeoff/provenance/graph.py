@@ -161,7 +161,11 @@ def spec_digest(record: Record) -> str:
 
 
 def read_result(path: Path) -> Any:
-    """Return the content of a JSON file of a study; UserError where it is missing or damaged."""
+    """Return the content of a JSON file of a study.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
     try:
         return read_json(path)
     except FileNotFoundError:

@@ -41,7 +41,11 @@ class Manifest:
 
 
 def read_manifest(content: Any, archive: object) -> Manifest:
-    """Return the manifest that `MANIFEST.json` of an archive holds; UserError where it is none."""
+    """Return the manifest that `MANIFEST.json` of an archive holds.
+
+    Raises:
+        UserError: it is none.
+    """
     try:
         return Manifest(
             **{

@@ -31,7 +31,8 @@ def build_deck(spec: Mapping[str, Any], root: Path, language: str, out: Path) ->
 
     `spec` is `{root}/specs/slides/{language}.json`; `language` is `en` or `zh`. Equal inputs give equal bytes.
 
-    Raises UserError when a template is wrong, or when a table, run or record is missing.
+    Raises:
+        UserError: a template is wrong, or a table, run or record is missing.
     """
     words = load_words(spec.get("slides", {}), language, SLIDES_FILE)
     results = load_results(spec, root, language)

@@ -91,7 +91,11 @@ class Results:
 
 
 def load_results(spec: Mapping[str, Any], root: Path, language: str) -> Results:
-    """Read what the deck of the study below `root` is made from; UserError names what is missing."""
+    """Read what the deck of the study below `root` is made from.
+
+    Raises:
+        UserError: something is missing; the message names it.
+    """
     study = Document(f"specs/slides/{language}.json", spec)
     names: Iterable[str] = spec["ablations"]
     comparison = study.part("comparison")

@@ -57,7 +57,11 @@ class Table:
         return self.text(row, column).lower() in {"true", "1", "1.0"}
 
     def value(self, row: Row, column: str, form: Format, scale: float = 1) -> Value:
-        """Return the number of a cell times `scale`, as `form` shows it; UserError if it is empty."""
+        """Return the number of a cell times `scale`, as `form` shows it.
+
+        Raises:
+            UserError: it is empty.
+        """
         number = self.number(row, column)
         if number is None:
             raise UserError(
@@ -138,7 +142,11 @@ class Document:
         return found
 
     def value(self, path: str, form: Callable[[Any], str] = str) -> Value:
-        """Return what stands at a dotted path, as `form` shows it; UserError if nothing does."""
+        """Return what stands at a dotted path, as `form` shows it.
+
+        Raises:
+            UserError: nothing does.
+        """
         content = self.get(path)
         if content is None:
             raise UserError(

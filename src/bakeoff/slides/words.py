@@ -75,7 +75,11 @@ class Words:
 
 
 def load_words(slides: Mapping[str, Any], language: str, source: str) -> Words:
-    """Return the texts of `language` in the content of `config/slides.yaml`; UserError lists mistakes."""
+    """Return the texts of `language` in the content of `config/slides.yaml`.
+
+    Raises:
+        UserError: there are mistakes; the message lists them.
+    """
     mistakes = check_slides(slides, source, [language] if language in LANGUAGES else LANGUAGES)
     if mistakes:
         raise UserError("\n".join(mistakes))
