@@ -28,17 +28,24 @@ class Settings(BaseModel):
     @classmethod
     def meanings(cls) -> dict[str, str]:
         """Return {key: docstring of its field}, read from the source when somebody asks: it takes long."""
-        (model,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-        assert isinstance(model, ast.ClassDef)
+        models = [model for model in reversed(cls.__mro__) if issubclass(model, Settings)]
         return {
             field.target.id: text.value.value
-            for field, text in pairwise(model.body)
+            for model in models
+            for field, text in pairwise(_body(model))
             if isinstance(field, ast.AnnAssign)
             and isinstance(field.target, ast.Name)
+            and field.target.id in cls.model_fields
             and isinstance(text, ast.Expr)
             and isinstance(text.value, ast.Constant)
             and isinstance(text.value.value, str)
         }
+
+
+def _body(model: type) -> list[ast.stmt]:
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
+    assert isinstance(definition, ast.ClassDef)
+    return definition.body
 
 
 def _whole(value: object) -> object:

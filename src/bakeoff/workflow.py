@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data.config import CLASSES, IMAGE_SIZE
-from bakeoff.data.config import check as check_data
+from bakeoff.data.arrays import array_names
+from bakeoff.data.kinds import kind_module
 from bakeoff.errors import UserError
 from bakeoff.jobs.code import SOURCE, constants
 from bakeoff.jobs.state import State
@@ -41,7 +41,6 @@ from bakeoff.study.validation import in_file, parse
 from bakeoff.training.batches import smallest_micro_batch
 
 BASE = "config/config.yaml"
-DOWNLOAD = "resources/cifar-100-binary.tar.gz"
 NETWORKS = Path("resources/networks.json")
 
 
@@ -62,7 +61,7 @@ class Layout:
     @cached_property
     def figures(self) -> Mapping[str, Figure]:
         """The figures of the study, by name."""
-        return find_figures(list(self.study.ablations))
+        return find_figures(list(self.study.ablations), self.study.dataset.superclasses is not None)
 
     @property
     def pictures(self) -> list[str]:
@@ -116,19 +115,18 @@ class Layout:
         """Return the module, or the user's file, that builds a variant's network."""
         return builder_code(self.study.variants[variant].model["builder"])
 
-    def archive(self) -> list[str]:
-        """Return the archive that the data is prepared from: none, a local file, or the download."""
-        data = self.study.data
-        return [] if data.kind == "shapes" else [str(data.archive or DOWNLOAD)]
+    def data_sources(self) -> list[str]:
+        """Return what the data are prepared from: nothing, files of the user's, or the file that is fetched."""
+        return [str(path) for path in self.study.data.sources()]
 
-    def check_archive(self) -> None:
-        """Check that the archive that the data is to be prepared from exists, where it is a local file.
+    def data_code(self) -> list[str]:
+        """Return the module of the data's kind, which `prepare` and `download` import by name."""
+        return [kind_module(self.study.data.kind)]
 
-        Raises:
-            UserError: it does not.
-        """
-        if self.study.data.kind != "shapes":
-            check_data(self.study.data)
+    def data_arrays(self) -> list[str]:
+        """Return the files of the prepared arrays."""
+        names = array_names(superclasses=self.study.dataset.superclasses is not None)
+        return [f"{self.study.root}/data/{name}.npy" for name in names]
 
     def weights_lock(self, variant: str) -> list[str]:
         """Return the lock of the weights that runs of a variant start from; nothing for runs from scratch."""
@@ -199,8 +197,8 @@ def load_layout(configfiles: Sequence[str | Path], command_line: Mapping[str, An
     study = load_study(layers, check_slides=check_slides)
     networks = describe_networks(
         {name: variant.model for name, variant in study.variants.items()},
-        CLASSES,
-        IMAGE_SIZE,
+        study.dataset.classes,
+        study.dataset.image_size,
         NETWORKS,
         with_single_images(study),
     )
@@ -212,7 +210,7 @@ def load_layout(configfiles: Sequence[str | Path], command_line: Mapping[str, An
     specs = {
         **study_specs(study, networks),
         "plan": plan_spec(study, networks, seeds),
-        "cards": cards_spec(load_yaml(study.config.files.models)),
+        "cards": cards_spec(study, load_yaml(study.config.files.models)),
         "provenance": provenance_spec(study, seeds, compared, LANGUAGES),
         "pack": pack_spec(study, names, without_words(given)),
     }
@@ -223,7 +221,7 @@ def load_layout(configfiles: Sequence[str | Path], command_line: Mapping[str, An
         if study.variants[name].pretrained
     }
     layout = Layout(study, networks, runs, seeds, specs, weights)
-    for file in (*layout.archive(), *map(str, weights.values())):
+    for file in (*layout.data_sources(), *map(str, weights.values())):
         if any(mark in file for mark in "{}<>"):
             # Snakemake would read them as a wildcard or a variable, in an input too, and knows no way to say otherwise.
             raise UserError(
@@ -235,8 +233,8 @@ def load_layout(configfiles: Sequence[str | Path], command_line: Mapping[str, An
 def with_single_images(study: Study) -> set[str]:
     """Return the variants that are trained on a micro-batch of one image, as far as the configuration tells."""
     images, _ = split_sizes(study.data)
-    # Of a user's own archive only `prepare` knows the number of images; each run looks again.
-    known = study.data.kind == "shapes" or study.data.official
+    # Of a user's own data only `prepare` may know the number of images; each run looks again.
+    known = study.data.describe().exact
     batches = {
         name: (variant.recipe["global_batch"], variant.recipe["micro_batch"])
         for name, variant in study.variants.items()

@@ -24,7 +24,7 @@ def small_study() -> dict[str, Any]:
         "name": "small",
         "data": {
             "kind": "shapes",
-            "shapes": {"train_images": 500, "test_images": 200, "seed": 0},
+            "shapes": {"train_images": 500, "test_images": 200, "seed": 0, "superclasses": 20},
             "validation": {"images": 100, "seed": 0},
         },
         "seeds": {"comparison": [0, 1], "ablations": [0]},

@@ -1,39 +1,34 @@
-rule download:
-    """Fetch the official archive: resumable, checked before anything opens it."""
-    output:
-        archive=update("resources/cifar-100-binary.tar.gz"),
-    log:
-        "resources/logs/download.log",
-    # Before any training and measuring, so that an archive which is no good is known at once.
-    priority: 10000
-    localrule: True
-    conda:
-        "../envs/bakeoff.yaml"
-    params:
-        spec="download",
-    script:
-        "../scripts/download.py"
+if STUDY.data.fetched():
+
+    rule download:
+        """Fetch the official archive: resumable, checked before anything opens it."""
+        output:
+            archive=update(str(STUDY.data.fetched())),
+        log:
+            "resources/logs/download.log",
+        # Before any training and measuring, so that an archive which is no good is known at once.
+        priority: 10000
+        localrule: True
+        conda:
+            "../envs/bakeoff.yaml"
+        params:
+            spec="download",
+        script:
+            "../scripts/download.py"
 
 
 rule prepare:
-    """Turn the archive (or nothing, for drawn data) into memory-mappable arrays."""
+    """Turn what the data are read from (or nothing, for drawn data) into memory-mappable arrays."""
     input:
         unpack(
             tracked(
-                check=lambda wildcards: LAYOUT.check_archive(),
-                archive=LAYOUT.archive(),
+                check=lambda wildcards: STUDY.data.check(),
+                sources=LAYOUT.data_sources(),
             )
         ),
     output:
         meta=update("<root>/data/meta.json"),
-        arrays=update(
-            expand(
-                "<root>/data/{split}_{what}.npy",
-                split=("train", "test"),
-                what=("images", "fine", "coarse"),
-            )
-        ),
-        validation=update("<root>/data/validation_indices.npy"),
+        arrays=update(LAYOUT.data_arrays()),
         record=update("<root>/records/data.json"),
     log:
         "<root>/logs/prepare.log",
@@ -41,5 +36,7 @@ rule prepare:
     localrule: True
     conda:
         "../envs/bakeoff.yaml"
+    params:
+        code=LAYOUT.data_code(),
     script:
         "../scripts/prepare.py"

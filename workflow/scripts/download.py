@@ -1,9 +1,10 @@
 """Fetch the official archive."""
 
+from pathlib import Path
+
 from bakeoff.jobs.frame import job
 
 with job(snakemake) as spec:
     from bakeoff.data.config import DataConfig
-    from bakeoff.data.fetch import download
 
-    download(DataConfig.model_validate(spec), snakemake.output.archive)
+    DataConfig.model_validate(spec["data"]).download(Path(snakemake.output.archive))

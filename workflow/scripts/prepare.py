@@ -1,4 +1,4 @@
-"""Turn an archive, or nothing, into prepared arrays."""
+"""Turn what the data are read from, or nothing, into prepared arrays."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ with job(snakemake) as spec:
     from bakeoff.data.config import DataConfig
     from bakeoff.data.preparation import prepare
 
-    archive = Path(snakemake.input.archive[0]) if snakemake.input.archive else None
-    prepare(DataConfig.model_validate(spec["data"]), archive, Path(snakemake.output.meta).parent)
+    config, sources = DataConfig.model_validate(spec["data"]), snakemake.input.sources
+    prepare(config, Path(sources[0]) if sources else None, Path(snakemake.output.meta).parent)

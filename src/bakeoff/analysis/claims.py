@@ -45,12 +45,6 @@ CAPTION = (
     "given."
 )
 
-# Data sets that have another name in a configuration than among people, in English and Chinese.
-DATASETS: Mapping[str, tuple[str, str]] = {
-    "cifar100": ("CIFAR-100", "CIFAR-100"),
-    "shapes": ("drawn images", "程序绘制的图像"),
-}
-
 # Why a verdict was given, in English and Chinese. The reason of a tested claim is put together from
 # what was expected, what was found, how the two lie, and how an arm was picked.
 REASONS: Mapping[str, tuple[str, str]] = {
@@ -147,12 +141,18 @@ def judge_claims(
         {Path(path).stem: read_table(path, ABLATION) for path in ablations},
     )
     claims = [ClaimConfig.model_validate(claim) for claim in spec["claims"]]
-    rows = [claim_row(claim, spec["study"], tables) for claim in claims]
+    titles = spec["datasets"]
+    rows = [claim_row(claim, spec["study"], tables, titles) for claim in claims]
     write_table(pd.DataFrame(rows, columns=CLAIMS), COLUMNS, Path(out_dir) / "claims.csv", CAPTION)
 
 
-def claim_row(claim: ClaimConfig, study: Mapping[str, Any], tables: Tables) -> dict[str, object]:
-    """Return the row of claims.csv for one claim of a study."""
+def claim_row(
+    claim: ClaimConfig,
+    study: Mapping[str, Any],
+    tables: Tables,
+    titles: Mapping[str, Mapping[str, str]],
+) -> dict[str, object]:
+    """Return the row of claims.csv for one claim of a study; `titles` are those of data sets, in each language."""
     shown = f"{claim.claimed:g}"
     row: dict[str, object] = {
         **claim.model_dump(include={"id", "source", "claimed", "unit", "relation", "tolerance"}),
@@ -160,7 +160,7 @@ def claim_row(claim: ClaimConfig, study: Mapping[str, Any], tables: Tables) -> d
         "statement_zh": claim.statement.zh.format(claimed=shown),
     }
     try:
-        _require_dataset(claim.requires, study)
+        _require_dataset(claim.requires, study, titles)
         measured = MEASURES[claim.measure.kind](claim.measure, tables)
         _require_effort(claim.requires, measured)
     except NotTestedError as missing:
@@ -296,10 +296,13 @@ def _arms(measure: Measure, tables: Tables) -> list[dict[Any, Any]]:
     return arms.to_dict("records")
 
 
-def _require_dataset(requires: Requires, study: Mapping[str, Any]) -> None:
+def _require_dataset(
+    requires: Requires, study: Mapping[str, Any], titles: Mapping[str, Mapping[str, str]]
+) -> None:
     wanted = requires.dataset or study["dataset"]
     if wanted != study["dataset"]:
-        names = (DATASETS.get(name, (name, name)) for name in (wanted, study["dataset"]))
+        named = (titles.get(name, {"en": name, "zh": name}) for name in (wanted, study["dataset"]))
+        names = ((title["en"], title["zh"]) for title in named)
         raise NotTestedError("dataset", **dict(zip(("wanted", "found"), names, strict=True)))
 
 

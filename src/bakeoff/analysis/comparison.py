@@ -111,7 +111,7 @@ def compare(
     """Write models, families, pairwise and runs (.csv, .md, .tex) to `out_dir`.
 
     `spec` is comparison.json. `profiles_dir` may lack profiles: what was not measured stays empty,
-    as does superclass accuracy without `meta`, the data set's meta.json.
+    as does superclass accuracy without `meta`, the data set's meta.json, or where its classes are not grouped.
 
     Raises UserError when a run is missing or damaged or the runs do not belong together.
     """

@@ -110,10 +110,11 @@ def same_network_as(names: Iterable[str], entries: Iterable[Mapping[str, Any]]) 
     return same
 
 
-def read_superclasses(meta: str | Path) -> NDArray[np.int64]:
-    """Return the superclass of each class from a data set's meta.json."""
+def read_superclasses(meta: str | Path) -> NDArray[np.int64] | None:
+    """Return the superclass of each class from a data set's meta.json; None where classes are not grouped."""
     try:
-        return np.asarray(read_json(meta)["class_to_superclass"], dtype=np.int64)
+        found = read_json(meta)["class_to_superclass"]
+        return None if found is None else np.asarray(found, dtype=np.int64)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{meta} has no usable 'class_to_superclass' ({error!r}). Run the rule 'prepare' again."

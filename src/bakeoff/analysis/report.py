@@ -28,7 +28,7 @@ def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list
     of_ablations = [name for name in figures if figures[name]["category"] == "Ablations"]
     parts = [
         f"# Study {markdown(study['name'])}",
-        _about(study, meta),
+        _about(spec, meta),
         "## Comparison",
         *(_figure(name, figures) for name in figures if name not in of_ablations),
     ]
@@ -41,11 +41,11 @@ def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list
     return [*parts, "## Claims", _table(root / "claims" / "claims.md")]
 
 
-def _about(study: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
-    drawn = meta["kind"] == "shapes"
-    data = "drawn images (not CIFAR-100)" if drawn else f"data set `{meta['name']}`"
+def _about(spec: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
+    study, data = spec["study"], spec["data"]
+    size = f"{len(meta['classes'])} classes, {meta['image_size']} x {meta['image_size']} pixels"
     return (
-        f"{data[0].upper()}{data[1:]}: {meta['train_images'] - meta['validation_images']:,} images to train on, "
+        f"Data: {markdown(data)}, {size}. {meta['train_images'] - meta['validation_images']:,} images to train on, "
         f"{meta['validation_images']:,} held out for every choice, {meta['test_images']:,} to test on, once. "
         f"Protocol `{study['protocol']}`, {study['epochs']} epochs."
     )

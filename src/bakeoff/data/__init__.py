@@ -1,7 +1,7 @@
 """The data of a study: fetched or drawn, checked, and prepared as arrays that runs map into memory.
 
-Importing this package is cheap (the Snakefile does it at each parse): only `config` is loaded, and
-the other names bring NumPy and requests when they are first used.
+Importing this package is cheap: its names bring pydantic, NumPy and requests when they are first used. So a run, which
+reads prepared data, does not depend on how data are configured.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.data.config import DataConfig, check
-
 if TYPE_CHECKING:
+    from bakeoff.data.config import DataConfig
     from bakeoff.data.fetch import download
     from bakeoff.data.preparation import prepare
     from bakeoff.data.prepared import (
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "DataConfig",
     "DataMeta",
-    "check",
     "download",
     "load_meta",
     "load_split",
@@ -35,6 +33,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "DataConfig": "config",
     "DataMeta": "prepared",
     "download": "fetch",
     "load_meta": "prepared",

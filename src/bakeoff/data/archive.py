@@ -10,24 +10,17 @@ import lzma
 import re
 import tarfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bakeoff.data.config import LAYOUTS, OFFICIAL_MD5, PYTHON, Layout, folder_layout
+from bakeoff.data.published import Layout, Published, PublishedConfig
 from bakeoff.errors import UserError
 from bakeoff.files import file_digest
 
-# In a folder there is no archive to check, and a pickle must not be opened on trust.
-OFFICIAL_PICKLE_MD5 = {
-    "train": "16019d7e3df5f24257cddd939b257f8d",
-    "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
-    "meta": "7973b15100ade9c7d40fb424638fde48",
-}
-
 MAX_IMAGES = 250_000
-"""Of a split; five times as many as CIFAR-100 has."""
+"""Of a file; five times as many as CIFAR-100 has."""
 MAX_IMAGE_BYTES = 4096
 """Of 3,072 pixels, two labels and, in the python layout, a file name."""
 MAX_SPLIT_BYTES = MAX_IMAGES * MAX_IMAGE_BYTES
@@ -42,49 +35,60 @@ class Archive:
 
     path: Path
     md5: str | None
+    published: Published
     layout: Layout
     members: Mapping[str, bytes]
 
     @property
+    def binary(self) -> bool:
+        """Whether it has the binary layout."""
+        return self.layout is self.published.binary
+
+    @property
     def official(self) -> bool:
         """Whether a checksum proves that these are the official data."""
-        pickles = self.md5 is None and self.layout is PYTHON
-        return pickles or self.md5 in OFFICIAL_MD5
+        pickles = self.md5 is None and not self.binary
+        return pickles or self.md5 in self.published.md5
 
 
-def open_archive(path: Path, accepted_md5: Collection[str]) -> Archive:
+def open_archive(path: Path, config: PublishedConfig) -> Archive:
     """Read the files of the archive or unpacked folder `path` into memory; nothing is extracted.
 
-    A tar file is opened only if its md5 is one of `accepted_md5`. Raises UserError where it is
-    not, where the archive cannot be read, has members that would escape the folder it is
-    unpacked to, or lacks a file.
+    A tar file is opened only if its md5 is one that `config` accepts.
+
+    Raises:
+        UserError: it is not, or the archive cannot be read, has members that would escape the folder it is unpacked to,
+            or lacks a file.
     """
+    published = config.PUBLISHED
     if path.is_dir():
-        return _open_folder(path)
+        return _open_folder(path, config)
     if not path.is_file():
         raise UserError(f"data.archive: '{path}' does not exist; give a .tar.gz or a folder.")
     md5 = file_digest(path, "md5")
-    if md5 not in accepted_md5:
-        expected = ", ".join(f"{md5} ({OFFICIAL_MD5.get(md5, 'data.md5')})" for md5 in accepted_md5)
+    if md5 not in config.accepted_md5:
+        expected = ", ".join(
+            f"{md5} ({published.md5.get(md5, 'data.md5')})" for md5 in sorted(config.accepted_md5)
+        )
         raise UserError(
             f"'{path}' is truncated or altered, or is another archive: its md5 is {md5}, expected "
             f"{expected}. Download it again; if it holds data of your own, set data.md5 to {md5}."
         )
-    members = _read_tar(path)
-    for layout in LAYOUTS:
+    members = _read_tar(path, published)
+    for layout in published.layouts:
         if members.keys() >= set(layout.files):
-            return Archive(path, md5, layout, members)
+            return Archive(path, md5, published, layout, members)
     raise UserError(
         f"'{path}' lacks files: expected "
-        + " or ".join(", ".join(layout.files) for layout in LAYOUTS)
+        + " or ".join(", ".join(layout.files) for layout in published.layouts)
         + f", found {', '.join(sorted(members)) or 'none of them'}."
     )
 
 
-def _open_folder(path: Path) -> Archive:
-    layout = folder_layout(path)
-    if layout is PYTHON:
-        for name, expected in OFFICIAL_PICKLE_MD5.items():
+def _open_folder(path: Path, config: PublishedConfig) -> Archive:
+    published, layout = config.PUBLISHED, config.folder_layout(path)
+    if layout is published.python:
+        for name, expected in published.pickle_md5.items():
             found = file_digest(path / name, "md5")
             if found != expected:
                 raise UserError(
@@ -93,11 +97,12 @@ def _open_folder(path: Path) -> Archive:
                     ".tar.gz and set data.md5 to its checksum."
                 )
     for name in layout.files:
-        _refuse_large(name, (path / name).stat().st_size, path)
-    return Archive(path, None, layout, {n: (path / n).read_bytes() for n in layout.files})
+        _refuse_large(name, (path / name).stat().st_size, path, published)
+    members = {name: (path / name).read_bytes() for name in layout.files}
+    return Archive(path, None, published, layout, members)
 
 
-def _read_tar(path: Path) -> dict[str, bytes]:
+def _read_tar(path: Path, published: Published) -> dict[str, bytes]:
     """Return the wanted members by their base name, read in one pass over the compressed stream."""
 
     class Header(tarfile.TarInfo):
@@ -109,7 +114,7 @@ def _read_tar(path: Path) -> dict[str, bytes]:
                 _refuse("a header", header.size, MAX_NAMES_BYTES, path)
             return header
 
-    wanted = {name for layout in LAYOUTS for name in layout.files}
+    wanted = {name for layout in published.layouts for name in layout.files}
     members: dict[str, bytes] = {}
     unpacked = 0
     try:
@@ -120,11 +125,11 @@ def _read_tar(path: Path) -> dict[str, bytes]:
                 unpacked += member.size
                 if count > MAX_MEMBERS:
                     raise UserError(
-                        f"'{path}' holds more than {MAX_MEMBERS} files, where CIFAR-100's archives "
-                        "hold 5; pack train, test and the names alone."
+                        f"'{path}' holds more than {MAX_MEMBERS} files, where the official archives "
+                        f"hold {len(published.binary.files)} or so; pack train, test and the names alone."
                     )
                 if member.isfile() and name in wanted:
-                    _refuse_large(name, member.size, path)
+                    _refuse_large(name, member.size, path, published)
                 # What is passed over has to be unpacked as well.
                 if unpacked > 3 * MAX_SPLIT_BYTES:
                     _refuse("what is packed", unpacked, 3 * MAX_SPLIT_BYTES, path)
@@ -145,8 +150,8 @@ def _read_tar(path: Path) -> dict[str, bytes]:
     return members
 
 
-def _refuse_large(name: str, size: int, path: Path) -> None:
-    split = any(name in (layout.train, layout.test) for layout in LAYOUTS)
+def _refuse_large(name: str, size: int, path: Path, published: Published) -> None:
+    split = any(name in (*layout.train, *layout.test) for layout in published.layouts)
     limit = MAX_SPLIT_BYTES if split else MAX_NAMES_BYTES
     if size > limit:
         _refuse(name, size, limit, path)

@@ -1,4 +1,4 @@
-"""The two official layouts of CIFAR-100, read into one `Dataset`.
+"""The two official layouts of CIFAR-100 and CIFAR-10, read into one `Dataset`.
 
 The layouts are described on https://www.cs.toronto.edu/~kriz/cifar.html and in A. Krizhevsky,
 Learning Multiple Layers of Features from Tiny Images (2009), chapter 3.
@@ -7,65 +7,97 @@ Learning Multiple Layers of Features from Tiny Images (2009), chapter 3.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bakeoff.data.archive import Archive, open_archive
-from bakeoff.data.config import BINARY
-from bakeoff.data.dataset import IMAGE_SHAPE, Dataset, Labels, Source, Split
+from bakeoff.data.dataset import Dataset, Images, Labels, Source, Split
+from bakeoff.data.published import PublishedConfig
 from bakeoff.data.unpickle import load_pickle
 from bakeoff.errors import UserError
 
+IMAGE_SHAPE = (3, 32, 32)
 PIXELS = math.prod(IMAGE_SHAPE)
-RECORD = 2 + PIXELS  # coarse label, fine label, pixels
 MAX_NAMES = 256
+LABELS = ("class", "superclass")  # from the last of a record
 
 
-def read_cifar(path: Path, accepted_md5: Collection[str]) -> Dataset:
+class _Labelled(NamedTuple):
+    """Images with their labels: the class last, before it the superclass, if there are any."""
+
+    images: Images
+    labels: list[Labels]
+
+
+def read_cifar(path: Path, config: PublishedConfig) -> Dataset:
     """Read the archive or unpacked folder `path`, of the binary or the python layout.
 
-    The number of classes is that of the class names. Raises UserError for what `open_archive`
-    refuses, and where records, labels and names do not fit together.
+    The number of classes is that of the class names.
+
+    Raises:
+        UserError: for what `open_archive` refuses, and where records, labels and names do not fit together.
     """
-    archive = open_archive(path, accepted_md5)
-    read = _read_binary if archive.layout is BINARY else _read_python
-    train, test, classes, superclasses = read(archive)
-    for split, file in ((train, archive.layout.train), (test, archive.layout.test)):
-        name = f"{file} in '{path}'"
-        _check_range(split.fine, len(classes), f"class label of {name}")
-        _check_range(split.coarse, len(superclasses), f"superclass label of {name}")
-        if archive.md5 is None:
-            _check_balance(split.fine, len(classes), name)
+    archive = open_archive(path, config)
+    names = _all_names(archive)
+    train, test = (
+        _read_split(archive, files, names) for files in (archive.layout.train, archive.layout.test)
+    )
+    classes, grouped = names[-1], len(names) > 1
     return Dataset(
-        name="cifar-100" if archive.official else path.absolute().name.removesuffix(".tar.gz"),
-        kind="archive",
-        train=train,
-        test=test,
+        name=archive.published.name
+        if archive.official
+        else path.absolute().name.removesuffix(".tar.gz"),
+        train=Split(train.images, train.labels[-1]),
+        test=Split(test.images, test.labels[-1]),
         classes=classes,
-        superclasses=superclasses,
-        class_to_superclass=_class_to_superclass(train, test, classes, path),
+        superclasses=names[0] if grouped else None,
+        class_to_superclass=_class_to_superclass(train, test, classes, path) if grouped else None,
         source=Source(path.absolute().name, archive.md5),
     )
 
 
-_Parts = tuple[Split, Split, tuple[str, ...], tuple[str, ...]]
+def _all_names(archive: Archive) -> list[tuple[str, ...]]:
+    """Return the names of each label, in the order of `labels` of what is published."""
+    kinds = archive.published.labels
+    if archive.binary:
+        # The official files end in an empty line.
+        return [
+            _names(
+                archive.members[kind.names_file].rstrip().splitlines(),
+                f"{kind.names_file} in '{archive.path}'",
+            )
+            for kind in kinds
+        ]
+    (file,) = archive.layout.names
+    meta = load_pickle(archive.members[file], f"{file} in '{archive.path}'")
+    return [
+        _names(
+            _entry(meta, kind.names_entry, file, archive),
+            f"'{kind.names_entry}' of {file} in '{archive.path}'",
+        )
+        for kind in kinds
+    ]
 
 
-def _read_binary(archive: Archive) -> _Parts:
-    # The official files end in an empty line.
-    fine_names, coarse_names = (
-        _names(archive.members[file].rstrip().splitlines(), f"{file} in '{archive.path}'")
-        for file in archive.layout.names
+def _read_split(
+    archive: Archive, files: tuple[str, ...], names: list[tuple[str, ...]]
+) -> _Labelled:
+    read = _binary_file if archive.binary else _python_file
+    parts = [read(archive, file) for file in files]
+    for file, part in zip(files, parts, strict=True):
+        labelled = zip(LABELS, part.labels[::-1], names[::-1], strict=False)
+        for what, labels, known in labelled:
+            _check_range(labels, len(known), f"{what} label of {file} in '{archive.path}'")
+    split = _Labelled(
+        np.concatenate([part.images for part in parts]) if len(parts) > 1 else parts[0].images,
+        [np.concatenate(labels) for labels in zip(*(part.labels for part in parts), strict=True)],
     )
-    return (
-        _binary_split(archive, archive.layout.train),
-        _binary_split(archive, archive.layout.test),
-        fine_names,
-        coarse_names,
-    )
+    if archive.md5 is None:
+        where = f"{' + '.join(files)} in '{archive.path}'"
+        _check_balance(split.labels[-1], len(names[-1]), where)
+    return split
 
 
 def _names(found: object, where: str) -> tuple[str, ...]:
@@ -94,57 +126,39 @@ def _names(found: object, where: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _binary_split(archive: Archive, file: str) -> Split:
-    content = archive.members[file]
-    if not content or len(content) % RECORD:
+def _binary_file(archive: Archive, file: str) -> _Labelled:
+    content, labels = archive.members[file], len(archive.published.labels)
+    record = labels + PIXELS
+    if not content or len(content) % record:
         raise UserError(
             f"{file} in '{archive.path}' is truncated or altered: it has {len(content)} bytes, "
-            f"expected a multiple of {RECORD} (one record an image); use a whole copy."
+            f"expected a multiple of {record} (one record an image); use a whole copy."
         )
-    records = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
-    return Split(
-        images=records[:, 2:].reshape(-1, *IMAGE_SHAPE),
-        fine=records[:, 1].astype(np.int64),
-        coarse=records[:, 0].astype(np.int64),
+    records = np.frombuffer(content, np.uint8).reshape(-1, record)
+    return _Labelled(
+        records[:, labels:].reshape(-1, *IMAGE_SHAPE),
+        [records[:, column].astype(np.int64) for column in range(labels)],
     )
 
 
-def _read_python(archive: Archive) -> _Parts:
-    meta_file = archive.layout.names[0]
-    meta = load_pickle(archive.members[meta_file], f"{meta_file} in '{archive.path}'")
-    fine_names, coarse_names = (
-        _names(
-            _entry(meta, key, meta_file, archive),
-            f"'{key}' of {meta_file} in '{archive.path}'",
-        )
-        for key in ("fine_label_names", "coarse_label_names")
-    )
-    return (
-        _python_split(archive, archive.layout.train),
-        _python_split(archive, archive.layout.test),
-        fine_names,
-        coarse_names,
-    )
-
-
-def _python_split(archive: Archive, file: str) -> Split:
+def _python_file(archive: Archive, file: str) -> _Labelled:
     content = load_pickle(archive.members[file], f"{file} in '{archive.path}'")
+    entries = [kind.entry for kind in archive.published.labels]
     try:
-        data, fine, coarse = (
-            np.asarray(_entry(content, key, file, archive))
-            for key in ("data", "fine_labels", "coarse_labels")
+        data, *labels = (
+            np.asarray(_entry(content, key, file, archive)) for key in ("data", *entries)
         )
     except ValueError as error:
         raise UserError(f"{file} in '{archive.path}' is altered: {error}.") from error
-    shapes = (data.shape, fine.shape, coarse.shape)
     n = len(data) if data.ndim else 0
-    integers = fine.dtype.kind in "iu" and coarse.dtype.kind in "iu"
-    if n == 0 or shapes != ((n, PIXELS), (n,), (n,)) or data.dtype != np.uint8 or not integers:
+    fitting = all(each.shape == (n,) and each.dtype.kind in "iu" for each in labels)
+    if n == 0 or data.shape != (n, PIXELS) or data.dtype != np.uint8 or not fitting:
+        found = ", ".join(str(each.shape) for each in (data, *labels))
         raise UserError(
-            f"{file} in '{archive.path}' is altered: expected data of bytes, N x {PIXELS}, and two "
-            f"lists of N whole labels, found {data.dtype} {shapes[0]}, {shapes[1]}, {shapes[2]}."
+            f"{file} in '{archive.path}' is altered: expected data of bytes, N x {PIXELS}, and N whole labels in "
+            f"{' and '.join(entries)}, found {data.dtype} {found}."
         )
-    return Split(data.reshape(-1, *IMAGE_SHAPE), fine.astype(np.int64), coarse.astype(np.int64))
+    return _Labelled(data.reshape(-1, *IMAGE_SHAPE), [each.astype(np.int64) for each in labels])
 
 
 def _entry(content: dict[str, Any], key: str, file: str, archive: Archive) -> Any:
@@ -176,14 +190,15 @@ def _check_balance(labels: Labels, classes: int, what: str) -> None:
 
 
 def _class_to_superclass(
-    train: Split, test: Split, classes: tuple[str, ...], path: Path
+    train: _Labelled, test: _Labelled, classes: tuple[str, ...], path: Path
 ) -> tuple[int, ...]:
     mapping = np.full(len(classes), -1)
-    mapping[train.fine] = train.coarse
-    for split in (train, test):
-        wrong = np.flatnonzero(mapping[split.fine] != split.coarse)
+    coarse, fine = train.labels
+    mapping[fine] = coarse
+    for coarse, fine in (train.labels, test.labels):
+        wrong = np.flatnonzero(mapping[fine] != coarse)
         if wrong.size:
-            name = classes[split.fine[wrong[0]]]
+            name = classes[fine[wrong[0]]]
             raise UserError(
                 f"'{path}' gives the class '{name}' more than one superclass, or none in train; "
                 "expected each class in train, with one superclass."

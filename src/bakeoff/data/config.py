@@ -1,51 +1,42 @@
-"""What a study says about its data. The Snakefile imports this at each parse."""
+"""What a study says about its data, whatever their kind. The Snakefile imports this at each parse."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, GetJsonSchemaHandler, ModelWrapValidatorHandler, model_validator
 
-from bakeoff.errors import UserError
-from bakeoff.settings import WHOLE, Count, Md5, Seed, Settings
+from bakeoff.data.kinds import find_kind, kind_names
+from bakeoff.settings import WHOLE, Count, Seed, Settings
 
-# Krizhevsky's own page, https://www.cs.toronto.edu/~kriz/cifar.html, gives addresses and checksums.
-OFFICIAL_URLS = ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",)
-OFFICIAL_MD5 = {
-    "03b5dce01913d631647c71ecec9e9cb8": "cifar-100-binary.tar.gz",
-    "eb9058c3a382ffc7106e4002c42a8d85": "cifar-100-python.tar.gz",
-}
-OFFICIAL_TRAIN_IMAGES = 50_000
-CLASSES = 100
-IMAGE_SIZE = 32
-"""Height and width in pixels."""
+if TYPE_CHECKING:
+    from bakeoff.data.dataset import Dataset
 
-Url = Annotated[str, Field(pattern="^https?://")]
+    KindName = str
+else:
+    KindName = Literal[kind_names()]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The files of an official archive; those in `names` name the classes and superclasses."""
+class DataDescription:
+    """What is known of a data set before it is prepared."""
 
     name: str
-    train: str
-    test: str
-    names: tuple[str, ...]
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """All files that the layout needs."""
-        return (self.train, self.test, *self.names)
-
-
-BINARY = Layout(
-    "binary", "train.bin", "test.bin", ("fine_label_names.txt", "coarse_label_names.txt")
-)
-PYTHON = Layout("python", "train", "test", ("meta",))
-LAYOUTS = (BINARY, PYTHON)
+    """What configurations and tables call it: that of its kind, unless the images are the user's own."""
+    title: Mapping[str, str]
+    """What to call it to a person, in English (`en`) and Chinese (`zh`)."""
+    classes: int
+    image_size: int
+    """Height and width in pixels."""
+    superclasses: int | None
+    """None where classes are not grouped."""
+    train_images: int
+    """With those held out, and before `data.limit`."""
+    exact: bool
+    """Whether `train_images` is known; otherwise it is a guess, good enough to plan by."""
 
 
 class ValidationConfig(Settings):
@@ -55,17 +46,6 @@ class ValidationConfig(Settings):
     """How many images are held out."""
     seed: Seed = 0
     """Which ones."""
-
-
-class ShapesConfig(Settings):
-    """Size and seed of the built-in data set `shapes`."""
-
-    train_images: Annotated[int, Field(ge=200, le=500_000), WHOLE] = 6000
-    """Images in the train split."""
-    test_images: Annotated[int, Field(ge=100, le=100_000), WHOLE] = 2000
-    """Images in the test split."""
-    seed: Seed = 0
-    """Seed of the drawing."""
 
 
 class LimitConfig(Settings):
@@ -80,70 +60,85 @@ class LimitConfig(Settings):
 class DataConfig(Settings):
     """The data of a study."""
 
-    kind: Literal["archive", "shapes"]
-    """archive: CIFAR-100 as published (or in its layout); shapes: drawn by the study itself."""
-    archive: Annotated[Path, Field(strict=False)] | None = None
-    """A local .tar.gz or unpacked folder; null downloads the official archive."""
-    urls: Annotated[tuple[Url, ...], Field(strict=False, min_length=1)] = OFFICIAL_URLS
-    """Where the official archive is fetched from, tried in this order."""
-    md5: Md5 | None = None
-    """Checksum of another archive that you trust; null accepts the two official ones."""
-    shapes: ShapesConfig | None = None
-    """Size and seed of the drawn data set (kind: shapes)."""
+    # Each kind is a subclass with settings of its own: see `bakeoff.data.kinds`. What is validated as this class becomes
+    # one of its kind's. Settings that only other kinds have are left out: they may stand in a file over which another
+    # kind is laid.
+
+    PLACES: ClassVar[frozenset[str]] = frozenset()
+    """Settings that say where the data are found, and not what they are."""
+    TITLE: ClassVar[Mapping[str, str]]
+    """What to call data of this kind to a person, in English and Chinese."""
+
+    kind: KindName
+    """What the data are, such as cifar100 (as published) or shapes (drawn by the study itself)."""
+    classes: Annotated[int, Field(ge=2), WHOLE] | None = None
+    """How many classes the data have; null is the number that is usual for their kind."""
+    image_size: Annotated[int, Field(ge=16, le=224), WHOLE] = 32
+    """Height and width of the images in pixels."""
     limit: LimitConfig = LimitConfig()
     """A stratified part of each split, for quick studies; null takes all."""
     validation: ValidationConfig = ValidationConfig()
     """The part of train that is held out, stratified by class, for every choice that is made."""
 
-    @field_validator("archive")
+    def describe(self) -> DataDescription:
+        """Return what is known of the data before they are prepared."""
+        raise NotImplementedError
+
+    def mistakes(self) -> Iterator[tuple[Sequence[str], str]]:
+        """Yield (path of a setting, sentence) for settings that do not go together."""
+        yield from ()
+
+    def fetched(self) -> Path | None:
+        """Return the file that `download` makes, None where nothing can be downloaded."""
+        return None
+
+    def download(self, destination: Path) -> None:
+        """Fetch the data to `destination`; only called where `fetched` names a file."""
+        raise NotImplementedError
+
+    def sources(self) -> Sequence[Path]:
+        """Return the files or folders that the data are read from: the user's own, or the one that is fetched."""
+        return ()
+
+    def check(self) -> None:
+        """Look, without reading the data, whether the user's own files are there.
+
+        Raises:
+            UserError: one is missing, or is nothing that could be read.
+        """
+
+    def read(self, source: Path | None) -> Dataset:
+        """Return the data.
+
+        Args:
+            source: the first of `sources`; None for that of the configuration.
+
+        Raises:
+            UserError: the data are refused.
+        """
+        raise NotImplementedError
+
+    def decides(self) -> dict[str, Any]:
+        """Return the settings that decide the prepared data."""
+        settings = self.model_dump(mode="json", exclude=set(self.PLACES))
+        return settings | {"classes": self.describe().classes}
+
+    @model_validator(mode="wrap")
     @classmethod
-    def _is_a_path(cls, value: Path | None) -> Path | None:
-        if value == Path():
-            raise ValueError("is empty, expected a path, or null to download the archive.")
-        return value.expanduser() if value else None
+    def _of_its_kind(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Any:
+        if cls is not DataConfig or not isinstance(value, Mapping):
+            return handler(value)
+        kind = value.get("kind")
+        own = find_kind(kind) if kind in kind_names() else cls
+        others = {key for name in kind_names() for key in find_kind(name).model_fields}
+        mine = {k: v for k, v in value.items() if k in own.model_fields or k not in others}
+        return handler(mine) if own is cls else own.model_validate(mine)
 
-    @property
-    def accepted_md5(self) -> frozenset[str]:
-        """Checksums of the archives that may be opened."""
-        return frozenset(OFFICIAL_MD5) | ({self.md5} if self.md5 else frozenset())
-
-    @property
-    def official(self) -> bool:
-        """Whether these are the images of CIFAR-100 as published."""
-        return self.kind == "archive" and (self.md5 is None or self.md5 in OFFICIAL_MD5)
-
-
-def check(config: DataConfig) -> None:
-    """Check, without reading any data, that the archive of `config` is there and can be read.
-
-    Raises UserError otherwise. Passes where the data are to be drawn or downloaded.
-    """
-    if config.kind != "archive" or config.archive is None:
-        return
-    path = config.archive
-    if not path.exists():
-        raise UserError(
-            f"data.archive: '{path}' does not exist; give the path of the official CIFAR-100 "
-            "archive or of its unpacked folder, or null to download it."
-        )
-    if not os.access(path, os.R_OK):
-        raise UserError(f"data.archive: '{path}' is not readable; mend its permissions.")
-    if path.is_dir():
-        folder_layout(path)
-    elif not path.is_file() or path.stat().st_size == 0:
-        raise UserError(
-            f"data.archive: '{path}' is empty or no regular file; expected a .tar.gz archive or "
-            "an unpacked folder."
-        )
-
-
-def folder_layout(folder: Path) -> Layout:
-    """Return the layout whose files `folder` holds; UserError where there is none."""
-    for layout in LAYOUTS:
-        if all((folder / name).is_file() for name in layout.files):
-            return layout
-    raise UserError(
-        f"data.archive: the folder '{folder}' is no unpacked CIFAR-100 archive; expected the files "
-        + " or ".join(", ".join(layout.files) for layout in LAYOUTS)
-        + " directly inside it."
-    )
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> Any:
+        made = handler.resolve_ref_schema(handler(core_schema))
+        if cls is DataConfig:
+            for name in kind_names():
+                own = handler.resolve_ref_schema(handler(find_kind(name).__pydantic_core_schema__))
+                made["properties"] = own["properties"] | made["properties"]
+        return made

@@ -10,8 +10,6 @@ import numpy.typing as npt
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
-IMAGE_SHAPE = (3, 32, 32)
-
 
 @dataclass(frozen=True)
 class Source:
@@ -23,26 +21,24 @@ class Source:
 
 @dataclass(frozen=True)
 class Split:
-    """`images` uint8 N x 3 x 32 x 32 (planes R, G, B), `fine` and `coarse` int64 N."""
+    """`images` uint8 N x 3 x H x H (planes R, G, B), `fine` int64 N: the class."""
 
     images: Images
     fine: Labels
-    coarse: Labels
 
     def take(self, indices: Labels) -> Split:
         """Return the split that holds the images at `indices`, in that order."""
-        return Split(self.images[indices], self.fine[indices], self.coarse[indices])
+        return Split(self.images[indices], self.fine[indices])
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Both splits and the names of their labels; `class_to_superclass[fine]` is the coarse one."""
+    """Both splits and the names of their labels; superclasses are None where classes are not grouped."""
 
     name: str
-    kind: str
     train: Split
     test: Split
     classes: tuple[str, ...]
-    superclasses: tuple[str, ...]
-    class_to_superclass: tuple[int, ...]
+    superclasses: tuple[str, ...] | None
+    class_to_superclass: tuple[int, ...] | None
     source: Source

@@ -12,7 +12,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from bakeoff.data.config import DataConfig
+from bakeoff.data.published import PublishedConfig
 from bakeoff.errors import UserError
 from bakeoff.files import file_digest
 
@@ -30,8 +30,8 @@ class _InterruptedError(Exception):
     """The transfer broke off: the same mirror can go on."""
 
 
-def download(config: DataConfig, destination: Path) -> None:
-    """Fetch the archive from the first of `config.urls` that has it whole, to `destination`.
+def download(config: PublishedConfig, destination: Path) -> None:
+    """Fetch the archive from the first of `config.addresses` that has it whole, to `destination`.
 
     What has arrived is kept as `destination` + ".part" and a later call goes on from there. The
     file gets its name only when its md5 is an accepted one; one that is altered is deleted. A good
@@ -45,7 +45,7 @@ def download(config: DataConfig, destination: Path) -> None:
     part = destination.with_name(destination.name + ".part")
     failures = []
     with requests.Session() as session:
-        for url in config.urls:
+        for url in config.addresses:
             try:
                 _complete(session, url, part, accepted)
             except _MirrorError as error:
@@ -58,15 +58,15 @@ def download(config: DataConfig, destination: Path) -> None:
             else:
                 part.replace(destination)
                 return
-    raise UserError(_advice(failures, part))
+    raise UserError(_advice(failures, part, config))
 
 
-def _advice(failures: list[str], part: Path) -> str:
+def _advice(failures: list[str], part: Path, config: PublishedConfig) -> str:
     kept = _size(part)
     so_far = f" {kept} bytes are kept in '{part}' and the next try goes on there." if kept else ""
     return (
         f"The archive could not be downloaded ({'; '.join(failures)}).{so_far} Try again; without "
-        "a network, copy cifar-100-binary.tar.gz or cifar-100-python.tar.gz to this machine and "
+        f"a network, copy {' or '.join(config.PUBLISHED.md5.values())} to this machine and "
         "set data.archive to its path, or use the built-in data with data.kind: shapes."
     )
 

@@ -6,34 +6,38 @@ from pathlib import Path
 
 import numpy as np
 
-from bakeoff.data.cifar import read_cifar
-from bakeoff.data.config import DataConfig, ShapesConfig
+from bakeoff.data.config import DataConfig
 from bakeoff.data.dataset import Dataset, Images, Labels, Split
 from bakeoff.data.prepared import DataMeta, arrays_checksum, write_arrays, write_meta
 from bakeoff.data.sampling import Purpose, stratified_sample
-from bakeoff.data.shapes import make_shapes
 from bakeoff.errors import UserError
 
 BLOCK = 1000  # images counted together: counting widens their bytes to whole words
 
 
-def prepare(config: DataConfig, archive: Path | None, out: Path) -> None:
+def prepare(config: DataConfig, source: Path | None, out: Path) -> None:
     """Write the prepared data of `config` to the folder `out`; `meta.json` comes last.
 
-    `archive` is the file or folder to read where `config.kind` is "archive" (None: that of the
-    configuration). Raises UserError where the data are refused or too few for the validation split.
+    Args:
+        config: of the data's kind.
+        source: the first of its sources; None for that of the configuration.
+        out: folder of the prepared data.
+
+    Raises:
+        UserError: the data are refused, are not what they were described as, or too few for the validation split.
     """
-    dataset = _load(config, archive)
+    dataset = config.read(source)
+    _check_description(dataset, config)
     seed = config.validation.seed
     train = _limited(dataset.train, config.limit.train, seed, Purpose.LIMIT_TRAIN)
     test = _limited(dataset.test, config.limit.test, seed, Purpose.LIMIT_TEST)
     validation = hold_out(train.fine, config.validation.images, seed)
     mean, std = channel_statistics(np.delete(train.images, validation, axis=0))
 
-    write_arrays(out, train, test, validation)
+    write_arrays(out, train, test, validation, dataset.class_to_superclass)
     meta = DataMeta(
         name=dataset.name,
-        kind=dataset.kind,
+        kind=config.kind,
         classes=dataset.classes,
         superclasses=dataset.superclasses,
         class_to_superclass=dataset.class_to_superclass,
@@ -85,13 +89,15 @@ def channel_statistics(
     return (r, g, b), (sd_r, sd_g, sd_b)
 
 
-def _load(config: DataConfig, archive: Path | None) -> Dataset:
-    if config.kind == "shapes":
-        return make_shapes(config.shapes or ShapesConfig())
-    path = archive or config.archive
-    if path is None:
-        raise UserError("data.archive is null and nothing was downloaded; run the rule `download`.")
-    return read_cifar(path, config.accepted_md5)
+def _check_description(dataset: Dataset, config: DataConfig) -> None:
+    """Refuse data that are not what the networks were made and the work was planned for."""
+    described, classes = config.describe(), len(dataset.classes)
+    if classes != described.classes:
+        usual = "" if config.classes else f", which is usual for data.kind {config.kind}"
+        raise UserError(
+            f"data.classes is {described.classes}{usual}, but the data ({dataset.source.file or dataset.name}) have "
+            f"{classes} classes. Set data.classes to {classes}."
+        )
 
 
 def _limited(split: Split, limit: int | None, seed: int, purpose: Purpose) -> Split:

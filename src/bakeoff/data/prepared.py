@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -10,30 +11,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.data.dataset import IMAGE_SHAPE, Images, Labels, Source, Split
+from bakeoff.data.arrays import META, SPLITS, VALIDATION, array_names
+from bakeoff.data.dataset import Images, Labels, Source, Split
 from bakeoff.errors import UserError
 from bakeoff.files import atomic_path, read_json, write_json
-
-SPLITS = ("train", "test")
-META = "meta.json"
-VALIDATION = "validation_indices"
-ARRAYS = (*(f"{s}_{part}" for s in SPLITS for part in ("images", "fine", "coarse")), VALIDATION)
 
 
 @dataclass(frozen=True)
 class DataMeta:
     """What `meta.json` says.
 
-    `mean` and `std` are per channel, on the 0..1 scale, of the training images that are not held
-    out. `train_images` counts the rows of the train split, those held out included. `checksum` is
-    `arrays_checksum` of the folder.
+    `superclasses` and `class_to_superclass` are None where classes are not grouped. `mean` and `std` are per channel,
+    on the 0..1 scale, of the training images that are not held out. `train_images` counts the rows of the train split,
+    those held out included. `checksum` is `arrays_checksum` of the folder.
     """
 
     name: str
     kind: str
     classes: tuple[str, ...]
-    superclasses: tuple[str, ...]
-    class_to_superclass: tuple[int, ...]
+    superclasses: tuple[str, ...] | None
+    class_to_superclass: tuple[int, ...] | None
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     image_size: int
@@ -44,18 +41,23 @@ class DataMeta:
     source: Source
 
 
-def load_split(root: str | Path, split: str) -> tuple[Images, Labels, Labels]:
+def load_split(root: str | Path, split: str) -> tuple[Images, Labels, Labels | None]:
     """Return images, classes and superclasses of `split` ("train" or "test") of the folder `root`.
 
-    Images are uint8, N x 3 x 32 x 32 (planes R, G, B), mapped read-only from disk; labels are
-    int64, N. Raises UserError where a file is missing or is no such array.
+    Images are uint8, N x 3 x H x H (planes R, G, B), mapped read-only from disk; labels are int64, N, and there are no
+    superclasses (None) where classes are not grouped. Raises UserError where a file is missing or is no such array.
     """
     if split not in SPLITS:
         raise UserError(f"'{split}' is no split; expected {' or '.join(SPLITS)}.")
     images = _load_array(root, f"{split}_images", mapped=True)
     fine = _load_array(root, f"{split}_fine")
-    coarse = _load_array(root, f"{split}_coarse")
-    if images.shape != (len(fine), *IMAGE_SHAPE) or fine.shape != coarse.shape:
+    coarse = _load_array(root, f"{split}_coarse") if _grouped(root) else None
+    square = images.ndim == 4 and images.shape[2] == images.shape[3]
+    if (
+        not square
+        or images.shape[:2] != (len(fine), 3)
+        or (coarse is not None and coarse.shape != fine.shape)
+    ):
         raise _altered(root, f"the shapes of its {split} arrays do not fit together")
     return images, fine, coarse
 
@@ -88,14 +90,20 @@ def verify(root: str | Path) -> None:
 def arrays_checksum(root: str | Path) -> str:
     """Return the SHA-256 over name, type, shape and bytes of each array in `root`, in hex."""
     digest = hashlib.sha256()
-    for name in ARRAYS:
+    for name in array_names(_grouped(root)):
         array = _load_array(root, name, mapped=True)
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(array.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
-def write_arrays(root: str | Path, train: Split, test: Split, validation: Labels) -> None:
+def write_arrays(
+    root: str | Path,
+    train: Split,
+    test: Split,
+    validation: Labels,
+    class_to_superclass: Sequence[int] | None,
+) -> None:
     """Write all arrays to the folder `root`, each atomically, after removing its `meta.json`.
 
     A folder without `meta.json` is unfinished: `write_meta` completes it.
@@ -105,7 +113,11 @@ def write_arrays(root: str | Path, train: Split, test: Split, validation: Labels
     for split, content in zip(SPLITS, (train, test), strict=True):
         _save_array(root, f"{split}_images", content.images)
         _save_array(root, f"{split}_fine", content.fine)
-        _save_array(root, f"{split}_coarse", content.coarse)
+        if class_to_superclass is None:
+            # Of other data that were prepared here before.
+            (root / f"{split}_coarse.npy").unlink(missing_ok=True)
+        else:
+            _save_array(root, f"{split}_coarse", np.array(class_to_superclass)[content.fine])
     _save_array(root, VALIDATION, validation)
 
 
@@ -117,6 +129,10 @@ def write_meta(root: str | Path, meta: DataMeta) -> None:
 def _save_array(root: Path, name: str, array: npt.NDArray[Any]) -> None:
     with atomic_path(root / f"{name}.npy") as temporary:
         np.save(temporary, np.ascontiguousarray(array))
+
+
+def _grouped(root: str | Path) -> bool:
+    return (Path(root) / "train_coarse.npy").exists()
 
 
 def _load_array(root: str | Path, name: str, mapped: bool = False) -> npt.NDArray[Any]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from bakeoff.data.config import CLASSES, IMAGE_SIZE
 from bakeoff.evaluation.cost import count_params, images_per_second, latency_ms
 from bakeoff.files import write_json
 from bakeoff.jobs.records import now
@@ -25,8 +24,9 @@ def profile(spec: Mapping[str, Any], out: Path, gpus: int) -> None:
     """Measure the network of `spec` on one GPU, or on the CPU with `gpus` 0, and write its profile."""
     check_gpus(gpus)
     device = torch.device("cuda" if gpus else "cpu")
-    size = input_policy(spec["model"], IMAGE_SIZE).input_size
-    model = build_architecture(spec["model"], CLASSES, IMAGE_SIZE).eval()
+    image_size = spec["image_size"]
+    size = input_policy(spec["model"], image_size).input_size
+    model = build_architecture(spec["model"], spec["num_classes"], image_size).eval()
     model = on_device(model, device)
     images = torch.rand(BATCH, 3, size, size, device=device).contiguous(
         memory_format=torch.channels_last

@@ -23,7 +23,7 @@ def plot(figure: str, root: Path, ablations: Sequence[str], sheet: Sheet) -> Non
     Raises:
         UserError: there is no such figure, or what it is drawn from is missing or damaged.
     """
-    figures = find_figures(["any"])
+    figures = find_figures(["any"], superclasses=True)
     if figure not in figures:
         raise UserError(
             f"There is no figure '{figure}'{did_you_mean(figure, figures)}. Figures: {', '.join(figures)}."

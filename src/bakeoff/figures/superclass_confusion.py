@@ -16,7 +16,7 @@ from bakeoff.errors import UserError
 from bakeoff.figures.sheet import Sheet, drawing
 from bakeoff.files import read_json
 
-READS = ("models", "runs", "runs_dir", "meta")
+READS = ("models", "runs", "runs_dir", "superclasses")
 CATEGORY = "Comparison"
 CAPTION = "Where the best variant's images of each superclass go."
 HEIGHT = 7.4  # inches
@@ -50,6 +50,8 @@ def plot(
     table = read_table(runs, ("variant", "seed"))
     seeds = table.loc[table["variant"] == best["run"], "seed"]
     superclass_of = read_superclasses(meta)
+    if superclass_of is None:
+        raise UserError(f"{meta} has no superclasses, so they cannot be confused.")
     share = superclass_confusion(load_runs(runs_dir, best["run"], seeds), superclass_of)
     names = read_json(meta).get("superclasses", [])
     if len(names) != len(share):

@@ -14,7 +14,6 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bakeoff.data.config import CLASSES, IMAGE_SIZE
 from bakeoff.errors import UserError
 from bakeoff.files import canonical_json, read_json, sha256_text
 from bakeoff.jobs.code import source_digest
@@ -54,13 +53,14 @@ def calibrate(
     if device is None or device[0] != known.device:
         known = Calibration(kind, operations=known.operations, keys=known.keys)
     specs = {name: read_json(root / "specs" / "runs" / f"{name}.json") for name in works}
-    keys = {name: _key(spec) for name, spec in specs.items()}
+    keys = {name: _key(specs[name], work) for name, work in works.items()}
     fresh = {name for name in works if known.keys.get(name) == keys[name]}
     operations = {name: count for name, count in known.operations.items() if name in fresh}
     seconds = {name: value for name, value in known.seconds.items() if name in fresh}
     if kind == "gpu":
         for name in works.keys() - operations.keys():
-            operations[name] = count_operations(specs[name]["model"])
+            work = works[name]
+            operations[name] = count_operations(specs[name]["model"], work.classes, work.image_size)
     if device is not None:
         name_of_device, torch_device = device
         started = time.monotonic()
@@ -77,11 +77,12 @@ def micro_batch_seconds(spec: Mapping[str, Any], work: Work, device: torch.devic
     on_gpu = device.type == "cuda"
     images = work.micro_batch if on_gpu else _images_on_cpu(work)
     recipe = Recipe.model_validate(spec["recipe"])
-    policy = input_policy(spec["model"], IMAGE_SIZE)
-    model = on_device(build_architecture(spec["model"], CLASSES, IMAGE_SIZE).train(), device)
+    classes, size = work.classes, work.image_size
+    policy = input_policy(spec["model"], size)
+    model = on_device(build_architecture(spec["model"], classes, size).train(), device)
     optimizer = make_optimizer(model, recipe.optimizer, device)
     pipeline = InputPipeline(
-        torch.randint(256, (images, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8),
+        torch.randint(256, (images, 3, size, size), dtype=torch.uint8),
         mean=(0.5, 0.5, 0.5),
         std=(0.25, 0.25, 0.25),
         config=recipe.augmentation,
@@ -111,14 +112,13 @@ def micro_batch_seconds(spec: Mapping[str, Any], work: Work, device: torch.devic
     return computing * work.images_per_micro_batch / images + updating / work.micro_batches
 
 
-def count_operations(model_spec: Mapping[str, Any]) -> int:
+def count_operations(model_spec: Mapping[str, Any], classes: int, image_size: int) -> int:
     """Return the number of operations of a forward pass in training, as PyTorch's dispatcher sees them."""
-    size = input_policy(model_spec, IMAGE_SIZE).input_size
     try:
-        return _count_on("meta", model_spec, size)
+        return _count_on("meta", model_spec, classes, image_size)
     except (RuntimeError, UserError):
         # A network may ask for values, which the meta device has not.
-        return _count_on("cpu", model_spec, size)
+        return _count_on("cpu", model_spec, classes, image_size)
 
 
 def power_limit() -> float | None:
@@ -147,9 +147,10 @@ class _Counter(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def _count_on(device: str, model_spec: Mapping[str, Any], size: int) -> int:
+def _count_on(device: str, model_spec: Mapping[str, Any], classes: int, image_size: int) -> int:
+    size = input_policy(model_spec, image_size).input_size
     with torch.device(device), torch.no_grad():
-        model: nn.Module = build_architecture(model_spec, CLASSES, IMAGE_SIZE).train()
+        model: nn.Module = build_architecture(model_spec, classes, image_size).train()
         images = torch.zeros(2, 3, size, size)
         with _Counter() as counter:
             model(images)
@@ -169,10 +170,11 @@ def _images_on_cpu(work: Work) -> int:
     return min(work.micro_batch, max(CPU_IMAGES, wanted))
 
 
-def _key(spec: Mapping[str, Any]) -> str:
+def _key(spec: Mapping[str, Any], work: Work) -> str:
     recipe = {key: value for key, value in spec["recipe"].items() if key != "epochs"}
     code = source_digest("bakeoff.training.loop", *builder_code(spec["model"]["builder"]))
-    return sha256_text(canonical_json([spec["model"], recipe, spec["versions"], code]))
+    of_data = [work.classes, work.image_size]
+    return sha256_text(canonical_json([spec["model"], recipe, spec["versions"], code, of_data]))
 
 
 def _seconds(call: Callable[[], None], device: torch.device, warm_up: int) -> float:

@@ -7,13 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bakeoff.data.config import OFFICIAL_TRAIN_IMAGES, DataConfig
+from bakeoff.data.config import DataConfig
 from bakeoff.study.networks import Network
 from bakeoff.study.specs import describe_study
 from bakeoff.study.study import Study
-
-# Of the official archive.
-ARCHIVE_BYTES = 169e6
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,9 @@ class Work:
     """Images that an epoch is validated on."""
     global_batch: int
     micro_batch: int
+    classes: int = 100
+    image_size: int = 32
+    """Height and width in pixels, before the input policy."""
 
     @property
     def steps(self) -> int:
@@ -61,27 +61,20 @@ def work_of(study: Study, variant: str, network: Network) -> Work:
         held_out=held_out,
         global_batch=recipe["global_batch"],
         micro_batch=recipe["micro_batch"],
+        classes=study.dataset.classes,
+        image_size=study.dataset.image_size,
     )
 
 
 def split_sizes(data: DataConfig) -> tuple[int, int]:
-    """Return how many images are trained on and how many are held out, by a study's `data`."""
-    drawn = data.kind == "shapes" and data.shapes
-    images = drawn.train_images if drawn else _archive_images(data)
+    """Return how many images are trained on and how many are held out, by a study's `data`.
+
+    Where that is a guess, the first run that is done corrects what is left of the error.
+    """
+    images = data.describe().train_images
     images = min(images, data.limit.train or images)
     held_out = min(data.validation.images, images - 1)
     return images - held_out, held_out
-
-
-def _archive_images(data: DataConfig) -> int:
-    """Return how many training images an archive has.
-
-    A user's own is judged by its size, if it is a file, because it is opened by `prepare` only. The first run that is
-    done corrects what is left of the error.
-    """
-    if data.official or data.archive is None or not data.archive.is_file():
-        return OFFICIAL_TRAIN_IMAGES
-    return max(1, round(OFFICIAL_TRAIN_IMAGES * data.archive.stat().st_size / ARCHIVE_BYTES))
 
 
 def plan_spec(

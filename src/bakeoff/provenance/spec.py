@@ -38,7 +38,12 @@ def provenance_spec(
             "comparison",
             *(f"ablations/{name}" for name in study.ablations),
             "claims",
-            *(f"figures/{name}" for name in find_figures(list(study.ablations))),
+            *(
+                f"figures/{name}"
+                for name in find_figures(
+                    list(study.ablations), study.dataset.superclasses is not None
+                )
+            ),
             *(f"slides/{language}" for language in languages),
             "report",
         ],

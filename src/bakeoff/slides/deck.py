@@ -75,7 +75,8 @@ def _composed(results: Results, words: Words, assets: Path) -> Deck:
     backup.models(deck, results, words)
     backup.pairs(deck, results, words)
     backup.ablations(deck, results, words)
-    backup.confusion(deck, results, words)
+    if results.data.get("superclasses"):
+        backup.confusion(deck, results, words)
     backup.reproducibility(deck, results, words)
     backup.references(deck, results, words)
     return deck

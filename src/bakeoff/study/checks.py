@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.data.config import CLASSES, OFFICIAL_TRAIN_IMAGES
 from bakeoff.errors import UserError, did_you_mean
 from bakeoff.models.weights_files import Source
 from bakeoff.study.claims import ClaimConfig
@@ -132,16 +131,12 @@ def _weights(whole: Whole) -> Iterator[str]:
 
 def _data(whole: Whole) -> Iterator[str]:
     data, held_out = whole.config.data, whole.config.data.validation.images
+    described = data.describe()
+    for path, sentence in data.mistakes():
+        yield f"{whole.said('data', *path)}: {sentence}"
     most: dict[tuple[str, ...], int] = {}
-    if data.kind == "shapes" and data.shapes is None:
-        yield (
-            f"{whole.said('data', 'kind')}: data.kind is 'shapes', but data.shapes is missing. It gives "
-            "train_images, test_images and seed."
-        )
-    elif data.kind == "shapes" and data.shapes:
-        most["data", "shapes", "train_images"] = data.shapes.train_images
-    elif data.official:
-        most["the official archive",] = OFFICIAL_TRAIN_IMAGES
+    if described.exact:
+        most["data",] = described.train_images
     if data.limit.train:
         most["data", "limit", "train"] = data.limit.train
     for path, images in most.items():
@@ -152,10 +147,10 @@ def _data(whole: Whole) -> Iterator[str]:
                 f"{images} ({'.'.join(path)})."
             )
     for split, images in data.limit:
-        if images is not None and images < CLASSES:
+        if images is not None and images < described.classes:
             yield (
                 f"{whole.said('data', 'limit', split)}: data.limit.{split} is {images}, expected at least "
-                f"{CLASSES}, one image of each class."
+                f"{described.classes}, one image of each class."
             )
 
 

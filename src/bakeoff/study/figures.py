@@ -1,7 +1,8 @@
 """Which figures there are, and what each is drawn from: as their modules say, without importing them.
 
 A figure is a module of `bakeoff.figures` with the constants `READS` (what its function `plot` is called with, in order,
-from the names below), `CAPTION` and `CATEGORY` (of Snakemake's report).
+from the names below), `CAPTION` and `CATEGORY` (of Snakemake's report). A study has the figures that it has something
+to draw from: those of ablations where it has any, those of superclasses where its data have them.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ class Figure:
     category: str
 
 
-def find_figures(ablations: Sequence[str]) -> dict[str, Figure]:
-    """Return {name: figure} of the figures that a study has: those of ablations only where it has any."""
+def find_figures(ablations: Sequence[str], superclasses: bool) -> dict[str, Figure]:
+    """Return {name: figure} of the figures that a study with these ablations, with or without superclasses, has."""
+    absent = {
+        name for name, has in (("ablations", ablations), ("superclasses", superclasses)) if not has
+    }
     found = {}
     for file in sorted(FOLDER.glob("*.py")):
         said: Mapping[str, Any] = constants(file)
-        if "READS" in said and (ablations or "ablations" not in said["READS"]):
+        if "READS" in said and not absent & set(said["READS"]):
             reads = tuple(said["READS"])
             found[file.stem] = Figure(file.stem, reads, said["CAPTION"], said["CATEGORY"])
     return found
@@ -42,7 +46,7 @@ ARGUMENTS: Mapping[str, Callable[[Path, Sequence[str]], Any]] = {
     "models": lambda root, _: root / "comparison" / "models.csv",
     "runs": lambda root, _: root / "comparison" / "runs.csv",
     "runs_dir": lambda root, _: root / "runs",
-    "meta": lambda root, _: root / "data" / "meta.json",
+    "superclasses": lambda root, _: root / "data" / "meta.json",
     "ablations": lambda root, names: [root / "ablation" / f"{name}.csv" for name in names],
 }
 # What a figure reads of each run, where it reads the folder of the runs.

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data.config import CLASSES, IMAGE_SIZE, DataConfig
+from bakeoff.data.kinds import find_kind, kind_names
 from bakeoff.files import write_text_if_changed
 from bakeoff.models.weights_files import Source
-from bakeoff.study.figures import find_figures
+from bakeoff.study.figures import Figure, find_figures
 from bakeoff.study.networks import Network, library_versions
 from bakeoff.study.study import Study, Variant
 
@@ -41,7 +41,7 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
     runs = trained_as(study, networks)
     specs: Specs = {
         "data": data_spec(study),
-        "download": study.data.model_dump(mode="json", include={"kind", "urls", "md5"}),
+        "download": {"data": study.data.model_dump(mode="json")},
         "comparison": comparison_spec(study, runs),
         "claims": claims_spec(study),
         **{f"slides/{language}": slides_spec(study, runs, language) for language in LANGUAGES},
@@ -50,11 +50,11 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
     for name in dict.fromkeys(runs.values()):
         variant = study.variants[name]
         specs[f"runs/{name}"] = run_spec(study, variant)
-        specs[f"profiles/{name}"] = profile_spec(variant)
-    specs |= weights_specs([study.variants[name] for name in runs.values()])
+        specs[f"profiles/{name}"] = profile_spec(study, variant)
+    specs |= weights_specs(study, [study.variants[name] for name in runs.values()])
     for name in study.ablations:
         specs[f"ablations/{name}"] = ablation_spec(study, name, runs)
-    for figure in find_figures(list(study.ablations)):
+    for figure in _figures(study):
         specs[f"figures/{figure}"] = figure_spec(study, figure)
     return specs
 
@@ -70,11 +70,8 @@ def seeds_needed(study: Study, runs: Mapping[str, str]) -> dict[str, tuple[int, 
 
 
 def data_spec(study: Study) -> dict[str, Any]:
-    """Return what decides the prepared data, except for the archive itself, which is a file."""
-    own = {"archive": "md5", "shapes": "shapes"}[study.data.kind]
-    return {
-        "data": study.data.model_dump(mode="json", include={"kind", "validation", "limit", own}),
-    }
+    """Return what decides the prepared data, except for the files that they are read from."""
+    return {"data": study.data.decides()}
 
 
 def run_spec(study: Study, variant: Variant) -> dict[str, Any]:
@@ -91,16 +88,17 @@ def run_spec(study: Study, variant: Variant) -> dict[str, Any]:
     }
 
 
-def profile_spec(variant: Variant) -> dict[str, Any]:
+def profile_spec(study: Study, variant: Variant) -> dict[str, Any]:
     """Return what decides the cost profile of a variant."""
     return {
         "variant": variant.name,
         "model": dict(variant.model),
+        **_network_size(study),
         "versions": library_versions(),
     }
 
 
-def weights_specs(variants: Sequence[Variant]) -> Specs:
+def weights_specs(study: Study, variants: Sequence[Variant]) -> Specs:
     """Return, for each file of pretrained weights, what it is and the networks that start from it."""
     specs: Specs = {}
     for variant in variants:
@@ -108,23 +106,17 @@ def weights_specs(variants: Sequence[Variant]) -> Specs:
             source = Source.from_mapping(variant.model["weights"])
             spec = specs.setdefault(
                 f"weights/{source.name}",
-                {
-                    "weights": asdict(source),
-                    "models": {},
-                    "num_classes": CLASSES,
-                    "image_size": IMAGE_SIZE,
-                },
+                {"weights": asdict(source), "models": {}, **_network_size(study)},
             )
             spec["models"][variant.name] = dict(variant.model)
     return specs
 
 
-def cards_spec(models: Mapping[str, Any]) -> dict[str, Any]:
+def cards_spec(study: Study, models: Mapping[str, Any]) -> dict[str, Any]:
     """Return what decides the model cards of all variants of models.yaml."""
     return {
         "models": dict(models),
-        "num_classes": CLASSES,
-        "image_size": IMAGE_SIZE,
+        **_network_size(study),
         "versions": library_versions(),
     }
 
@@ -179,6 +171,7 @@ def claims_spec(study: Study) -> dict[str, Any]:
     return {
         "study": describe_study(study),
         "claims": [claim.model_dump(mode="json", exclude_none=True) for claim in study.claims],
+        "datasets": _titles(study),
         "ablations": list(study.ablations),
     }
 
@@ -187,10 +180,11 @@ def report_spec(study: Study) -> dict[str, Any]:
     """Return what decides the page with all tables and figures, given those."""
     return {
         "study": describe_study(study),
+        "data": study.dataset.title["en"],
         "ablations": {name: dict(ablation.title) for name, ablation in study.ablations.items()},
         "figures": {
             name: {"caption": figure.caption, "category": figure.category}
-            for name, figure in find_figures(list(study.ablations)).items()
+            for name, figure in _figures(study).items()
         },
     }
 
@@ -223,7 +217,7 @@ def describe_study(study: Study) -> dict[str, Any]:
     """Return what every table and figure says about the study itself."""
     return {
         "name": study.name,
-        "dataset": dataset_name(study.data),
+        "dataset": study.dataset.name,
         "protocol": study.protocol,
         "epochs": min(int(recipe["epochs"]) for recipe in _recipes(study)),
     }
@@ -233,13 +227,20 @@ def _recipes(study: Study) -> list[Mapping[str, Any]]:
     return [study.variants[name].recipe for name in study.comparison]
 
 
-def dataset_name(data: DataConfig) -> str:
-    """Return what to call the data set: CIFAR-100 only where its official checksum is required."""
-    if data.kind == "shapes":
-        return "shapes"
-    if data.official:
-        return "cifar100"
-    return data.archive.name.removesuffix(".tar.gz") if data.archive else "custom"
+def _figures(study: Study) -> dict[str, Figure]:
+    return find_figures(list(study.ablations), study.dataset.superclasses is not None)
+
+
+def _network_size(study: Study) -> dict[str, int]:
+    """Return what a builder is told of the data."""
+    return {"num_classes": study.dataset.classes, "image_size": study.dataset.image_size}
+
+
+def _titles(study: Study) -> dict[str, dict[str, str]]:
+    """Return {data set: title in each language} of those that the study or its claims name, as far as they have any."""
+    named = {claim.requires.dataset for claim in study.claims} & set(kind_names())
+    titles = {name: dict(find_kind(name).TITLE) for name in sorted(filter(None, named))}
+    return {**titles, study.dataset.name: dict(study.dataset.title)}
 
 
 def write_specs(folder: Path, specs: Specs) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data.config import DataConfig
+from bakeoff.data.config import DataConfig, DataDescription
 from bakeoff.errors import UserError, did_you_mean
 from bakeoff.study.checks import Whole, cross_mistakes, recipe_name
 from bakeoff.study.claims import ClaimConfig
@@ -70,6 +70,11 @@ class Study:
     slides: Mapping[str, Any]
     config: StudyConfig
     """The configuration as a whole, with what decides no result."""
+
+    @property
+    def dataset(self) -> DataDescription:
+        """What is known of the data before they are prepared."""
+        return self.data.describe()
 
     def arms(self) -> Iterator[str]:
         """Yield the variant of each arm of each ablation, repeats included."""

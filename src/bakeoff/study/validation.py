@@ -185,19 +185,21 @@ def _options(kind: Any) -> Iterator[Any]:
     elif get_origin(kind) in (Union, UnionType):
         for option in get_args(kind):
             yield from _options(option)
+    elif isinstance(kind, type) and issubclass(kind, Settings):
+        # Settings that become those of a kind, such as the data's.
+        yield kind
+        for option in kind.__subclasses__():
+            yield from _options(option)
     else:
         yield kind
 
 
 def _fields(kind: Any) -> dict[str, FieldInfo]:
-    return next(
-        (
-            option.model_fields
-            for option in _options(kind)
-            if isinstance(option, type) and issubclass(option, Settings)
-        ),
-        {},
-    )
+    fields: dict[str, FieldInfo] = {}
+    for option in _options(kind):
+        if isinstance(option, type) and issubclass(option, Settings):
+            fields = {**option.model_fields, **fields}
+    return fields
 
 
 def _choices(option: Any) -> tuple[Any, ...]:
