@@ -98,7 +98,7 @@ def test_tables_show_display_names_and_no_markup(root: Path) -> None:
 
 def test_the_report_has_no_markup_in_names(root: Path) -> None:
     study = {"name": STUDY, "protocol": "uniform", "epochs": 2}
-    write_report({"study": study, "figures": {}, "ablations": {}}, root)
+    write_report({"study": study, "data": "CIFAR-100", "figures": {}, "ablations": {}}, root)
     text = (root / "report/report.md").read_text(encoding="utf-8")
     assert text.startswith("# Study Study \\$C\\$ \\#\n")
 

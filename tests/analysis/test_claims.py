@@ -14,9 +14,10 @@ import yaml
 from bakeoff.analysis import claims as claims_module
 from bakeoff.analysis.tables import read_table
 from bakeoff.study.claims import ClaimConfig
-from tests.support.project import REPOSITORY
 
 # ---- Claims --------------------------------------------------------------------------------------
+from tests.support.fake_study import TITLES
+from tests.support.project import REPOSITORY
 
 
 def claim(**changes: Any) -> dict[str, Any]:
@@ -44,7 +45,7 @@ STUDY = {"name": "s", "dataset": "cifar100", "protocol": "uniform", "epochs": 20
 
 def judge(given: dict[str, Any], models: pd.DataFrame, **tables: pd.DataFrame) -> dict[str, Any]:
     parsed = ClaimConfig.model_validate(given)
-    return claims_module.claim_row(parsed, STUDY, claims_module.Tables(models, tables))
+    return claims_module.claim_row(parsed, STUDY, claims_module.Tables(models, tables), TITLES)
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,18 @@ import os
 import pickle
 import re
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bakeoff.data import archive as archive_module
 from bakeoff.data import (
     load_meta,
     prepare,
 )
+from bakeoff.data.kinds import cifar100
 from bakeoff.errors import UserError
 from tests.support.archives import (
     FINE,
@@ -119,7 +120,9 @@ def test_pickles_of_a_folder_are_opened_only_if_they_are_the_official_ones(
     with pytest.raises(UserError, match=r"cifar/train' is truncated or altered"):
         prepare(cfg, None, tmp_path / "data")
     known = {name: md5(content) for name, content in files.items()}
-    monkeypatch.setattr(archive_module, "OFFICIAL_PICKLE_MD5", known)
+    monkeypatch.setattr(
+        cifar100.Data, "PUBLISHED", replace(cifar100.Data.PUBLISHED, pickle_md5=known)
+    )
     prepare(cfg, None, tmp_path / "data")
     assert_prepared_as_archived(tmp_path / "data")
     assert load_meta(tmp_path / "data").name == "cifar-100"

@@ -14,7 +14,6 @@ import pytest
 
 from bakeoff.data import (
     DataConfig,
-    check,
     load_meta,
     load_split,
     load_validation_indices,
@@ -47,7 +46,7 @@ def test_both_layouts_give_the_same_prepared_data(tmp_path: Path, files: Any) ->
     assert_prepared_as_archived(tmp_path / "data")
     meta = load_meta(tmp_path / "data")
     assert meta.name == "mine"
-    assert meta.kind == "archive"
+    assert meta.kind == "cifar100"
     assert (meta.classes, meta.superclasses, meta.class_to_superclass) == (FINE, COARSE, TO_COARSE)
     assert (meta.train_images, meta.validation_images, meta.test_images) == (60, 12, 24)
     assert meta.image_size == 32
@@ -122,7 +121,7 @@ def test_shapes_are_prepared_without_an_archive(tmp_path: Path) -> None:
     cfg = DataConfig.model_validate(
         {
             "kind": "shapes",
-            "shapes": {"train_images": 300, "test_images": 100, "seed": 1},
+            "shapes": {"train_images": 300, "test_images": 100, "seed": 1, "superclasses": 20},
             "validation": {"images": 100, "seed": 0},
         }
     )
@@ -253,17 +252,17 @@ def test_meta_is_plain_json_with_the_documented_keys(prepared: Path) -> None:
 
 
 def test_configuration_takes_the_official_archive_by_default() -> None:
-    cfg = DataConfig.model_validate({"kind": "archive", "archive": None, "md5": None})
+    cfg = DataConfig.model_validate({"kind": "cifar100", "archive": None, "md5": None})
     assert cfg.archive is None
-    assert cfg.urls == ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",)
+    assert cfg.addresses == ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",)
     assert "03b5dce01913d631647c71ecec9e9cb8" in cfg.accepted_md5
     assert "eb9058c3a382ffc7106e4002c42a8d85" in cfg.accepted_md5
     assert cfg.validation.images == 5000
 
 
 def test_check_finds_a_wrong_path_before_any_job(tmp_path: Path) -> None:
-    check(config())
-    check(DataConfig.model_validate({"kind": "shapes", "archive": "nowhere", "shapes": {}}))
+    config().check()
+    DataConfig.model_validate({"kind": "shapes", "archive": "nowhere", "shapes": {}}).check()
     (tmp_path / "empty.tar.gz").touch()
     (tmp_path / "folder").mkdir()
     for name, message in (
@@ -272,13 +271,13 @@ def test_check_finds_a_wrong_path_before_any_job(tmp_path: Path) -> None:
         ("folder", r"no unpacked CIFAR-100 archive; expected the files train\.bin"),
     ):
         with pytest.raises(UserError, match=rf"data\.archive.*{name}' ?.*{message}"):
-            check(config(archive=str(tmp_path / name)))
-    check(write_folder(tmp_path / "good", binary_files()))
+            config(archive=str(tmp_path / name)).check()
+    write_folder(tmp_path / "good", binary_files()).check()
 
 
 def test_importing_the_package_is_cheap() -> None:
     code = (
-        "import sys; from bakeoff.data import DataConfig, check; "
+        "import sys; from bakeoff.data import DataConfig; "
         "print(sorted({'numpy', 'requests', 'tqdm', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

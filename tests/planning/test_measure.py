@@ -28,7 +28,8 @@ def test_a_step_of_a_deeper_network_takes_longer() -> None:
 
 def test_operations_are_those_of_the_network() -> None:
     shallow, deep = (
-        count_operations(spec_with(model={"args": {"depth": depth}})["model"]) for depth in (8, 14)
+        count_operations(spec_with(model={"args": {"depth": depth}})["model"], 100, 32)
+        for depth in (8, 14)
     )
     # Three blocks more: each at least two convolutions, two norms, two activations and a sum.
     assert deep >= shallow + 3 * 7

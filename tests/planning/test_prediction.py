@@ -44,7 +44,7 @@ def sizes(data: dict[str, Any]) -> tuple[int, int]:
 def test_images_are_those_of_the_split_without_what_is_held_out() -> None:
     held_out = {"images": 500, "seed": 0}
     shapes = {"kind": "shapes", "shapes": {"train_images": 4_500}, "validation": held_out}
-    archive = {"kind": "archive", "validation": held_out, "limit": {"train": 10_000}}
+    archive = {"kind": "cifar100", "validation": held_out, "limit": {"train": 10_000}}
     assert sizes(shapes) == (4_000, 500)
     assert sizes(archive) == (9_500, 500)
     assert sizes({**archive, "limit": {"train": None}}) == (49_500, 500)
@@ -55,7 +55,7 @@ def test_images_of_an_archive_of_ones_own_are_guessed_from_its_size(tmp_path: Pa
     with file.open("wb") as stream:
         stream.truncate(34_776_303)  # of a sample with 11,000 training and 2,000 test images
     own = {
-        "kind": "archive",
+        "kind": "cifar100",
         "archive": str(file),
         "md5": "0" * 32,
         "validation": {"images": 1_000},

@@ -130,7 +130,7 @@ DRAWN = "kind: shapes, shapes: {train_images: 3000, test_images: 500, seed: 0}"
         ("seeds: {both: [0]}", "seeds.both is not a known key"),
         ("seeds: [0]", "seeds is [0], expected a mapping"),
         # Data.
-        ("data: {kind: cifar10}", 'data.kind is "cifar10", expected one of "archive", "shapes"'),
+        ("data: {kind: cifar}", 'data.kind is "cifar" (did you mean'),
         ("data: {archive: ''}", "data.archive is empty"),
         ("data: {archive: 5}", "data.archive is 5, expected text or null"),
         ("data: {urls: []}", "data.urls is empty"),

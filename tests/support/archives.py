@@ -102,7 +102,12 @@ def md5(content: bytes) -> str:
 
 def config(**changes: Any) -> DataConfig:
     return DataConfig.model_validate(
-        {"kind": "archive", "validation": {"images": 12, "seed": 0}, **changes}
+        {
+            "kind": "cifar100",
+            "classes": len(FINE),
+            "validation": {"images": 12, "seed": 0},
+            **changes,
+        }
     )
 
 

@@ -21,6 +21,10 @@ from scipy.stats import norm
 from bakeoff.analysis.predictions import Predictions
 
 CLASSES = 100
+TITLES = {
+    "cifar100": {"en": "CIFAR-100", "zh": "CIFAR-100"},
+    "shapes": {"en": "drawn images", "zh": "程序绘制的图像"},
+}
 SHAPES = (
     *("bell", "bottle", "cactus", "cloud", "crown", "drum", "fan", "fish", "fork", "gem"),
     *("key", "ladder", "lamp", "leaf", "mug", "pear", "ring", "sail", "star", "wheel"),
@@ -229,7 +233,7 @@ def write_meta(root: Path, study: FakeStudy) -> None:
     classes = [f"{SHAPES[i // 5]} {'abcde'[i % 5]}" for i in range(CLASSES)]
     meta = {
         "name": study.dataset,
-        "kind": "archive" if study.dataset == "cifar100" else study.dataset,
+        "kind": "cifar100" if study.dataset == "cifar100" else study.dataset,
         "classes": classes,
         "superclasses": list(SHAPES),
         "class_to_superclass": [i // 5 for i in range(CLASSES)],
@@ -316,7 +320,8 @@ def write_study(root: Path, study: FakeStudy) -> Path:
             },
         )
     write_json(
-        root / "specs" / "claims.json", {"study": study.header, "claims": list(study.claims)}
+        root / "specs" / "claims.json",
+        {"study": study.header, "claims": list(study.claims), "datasets": TITLES},
     )
     return root
 

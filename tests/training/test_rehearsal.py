@@ -318,13 +318,13 @@ DRAWN = {"train_images": 603, "test_images": 100, "seed": 0}
 @pytest.mark.parametrize(
     ("data", "batches", "expected"),
     [
-        ({"kind": "archive"}, (128, 64), False),
-        ({"kind": "archive"}, (128, 1), True),
+        ({"kind": "cifar100"}, (128, 64), False),
+        ({"kind": "cifar100"}, (128, 1), True),
         # 503 images are trained on, in steps of 5 and 6.
         ({"kind": "shapes", "shapes": DRAWN}, (6, 2), True),
         ({"kind": "shapes", "shapes": DRAWN}, (6, 6), False),
         # How many images a user's own archive has is not known yet.
-        ({"kind": "archive", "md5": "0" * 32, "limit": {"train": 603}}, (6, 2), False),
+        ({"kind": "cifar100", "md5": "0" * 32, "limit": {"train": 603}}, (6, 2), False),
     ],
 )
 def test_micro_batches_of_one_image_follow_from_the_configuration(

@@ -82,7 +82,7 @@ def test_a_path_reaches_its_job_as_it_is(finished: Project, tmp_path: Path, name
         finished.folder, project.folder, ignore=shutil.ignore_patterns("results", ".snakemake")
     )
     (project.folder / name).write_bytes(b"not an archive")
-    data = {"kind": "archive", "archive": name, "validation": {"images": 100, "seed": 0}}
+    data = {"kind": "cifar100", "archive": name, "validation": {"images": 100, "seed": 0}}
     project.edit("config/config.yaml", lambda config: config.update(data=data))
     done = project.snakemake("results/data/meta.json")
     log = (project.folder / "results/logs/prepare.log").read_text(encoding="utf-8")

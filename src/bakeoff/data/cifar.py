@@ -21,11 +21,11 @@ from bakeoff.errors import UserError
 IMAGE_SHAPE = (3, 32, 32)
 PIXELS = math.prod(IMAGE_SHAPE)
 MAX_NAMES = 256
-LABELS = ("class", "superclass")  # from the last of a record
+LABELS = ("class", "superclass")
 
 
 class _Labelled(NamedTuple):
-    """Images with their labels: the class last, before it the superclass, if there are any."""
+    """Images with their labels: the class, and then the superclass, if there are any."""
 
     images: Images
     labels: list[Labels]
@@ -44,15 +44,15 @@ def read_cifar(path: Path, config: PublishedConfig) -> Dataset:
     train, test = (
         _read_split(archive, files, names) for files in (archive.layout.train, archive.layout.test)
     )
-    classes, grouped = names[-1], len(names) > 1
+    classes, grouped = names[0], len(names) > 1
     return Dataset(
         name=archive.published.name
         if archive.official
         else path.absolute().name.removesuffix(".tar.gz"),
-        train=Split(train.images, train.labels[-1]),
-        test=Split(test.images, test.labels[-1]),
+        train=Split(train.images, train.labels[0]),
+        test=Split(test.images, test.labels[0]),
         classes=classes,
-        superclasses=names[0] if grouped else None,
+        superclasses=names[1] if grouped else None,
         class_to_superclass=_class_to_superclass(train, test, classes, path) if grouped else None,
         source=Source(path.absolute().name, archive.md5),
     )
@@ -87,7 +87,7 @@ def _read_split(
     read = _binary_file if archive.binary else _python_file
     parts = [read(archive, file) for file in files]
     for file, part in zip(files, parts, strict=True):
-        labelled = zip(LABELS, part.labels[::-1], names[::-1], strict=False)
+        labelled = zip(LABELS, part.labels, names, strict=False)
         for what, labels, known in labelled:
             _check_range(labels, len(known), f"{what} label of {file} in '{archive.path}'")
     split = _Labelled(
@@ -96,7 +96,7 @@ def _read_split(
     )
     if archive.md5 is None:
         where = f"{' + '.join(files)} in '{archive.path}'"
-        _check_balance(split.labels[-1], len(names[-1]), where)
+        _check_balance(split.labels[0], len(names[0]), where)
     return split
 
 
@@ -137,7 +137,7 @@ def _binary_file(archive: Archive, file: str) -> _Labelled:
     records = np.frombuffer(content, np.uint8).reshape(-1, record)
     return _Labelled(
         records[:, labels:].reshape(-1, *IMAGE_SHAPE),
-        [records[:, column].astype(np.int64) for column in range(labels)],
+        [records[:, column].astype(np.int64) for column in reversed(range(labels))],
     )
 
 
@@ -193,9 +193,9 @@ def _class_to_superclass(
     train: _Labelled, test: _Labelled, classes: tuple[str, ...], path: Path
 ) -> tuple[int, ...]:
     mapping = np.full(len(classes), -1)
-    coarse, fine = train.labels
+    fine, coarse = train.labels
     mapping[fine] = coarse
-    for coarse, fine in (train.labels, test.labels):
+    for fine, coarse in (train.labels, test.labels):
         wrong = np.flatnonzero(mapping[fine] != coarse)
         if wrong.size:
             name = classes[fine[wrong[0]]]

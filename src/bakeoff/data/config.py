@@ -60,9 +60,9 @@ class LimitConfig(Settings):
 class DataConfig(Settings):
     """The data of a study."""
 
-    # Each kind is a subclass with settings of its own: see `bakeoff.data.kinds`. What is validated as this class becomes
-    # one of its kind's. Settings that only other kinds have are left out: they may stand in a file over which another
-    # kind is laid.
+    # Each kind is a subclass with settings of its own: see `bakeoff.data.kinds`. What is validated as this class
+    # becomes one of its kind's. Settings that only other kinds have are left out: they may stand in a file over which
+    # another kind is laid.
 
     PLACES: ClassVar[frozenset[str]] = frozenset()
     """Settings that say where the data are found, and not what they are."""

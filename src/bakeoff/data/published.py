@@ -59,7 +59,7 @@ class Published:
     binary: Layout
     python: Layout
     labels: tuple[LabelNames, ...]
-    """In the order of a binary record; the last one is the class, one before it the superclass."""
+    """The class, and then the superclass, if there is one; a binary record has them the other way round."""
     classes: int
     superclasses: int | None
     train_images: int

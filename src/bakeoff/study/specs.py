@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bakeoff.data.config import DataConfig
 from bakeoff.data.kinds import find_kind, kind_names
 from bakeoff.files import write_text_if_changed
 from bakeoff.models.weights_files import Source
@@ -41,7 +42,11 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
     runs = trained_as(study, networks)
     specs: Specs = {
         "data": data_spec(study),
-        "download": {"data": study.data.model_dump(mode="json")},
+        "download": {
+            "data": study.data.model_dump(
+                mode="json", exclude=set(DataConfig.model_fields) - {"kind"}
+            )
+        },
         "comparison": comparison_spec(study, runs),
         "claims": claims_spec(study),
         **{f"slides/{language}": slides_spec(study, runs, language) for language in LANGUAGES},

@@ -29,8 +29,8 @@ class Data(PublishedConfig):
         ),
         python=Layout(("train",), ("test",), ("meta",)),
         labels=(
-            LabelNames("coarse_labels", "coarse_label_names", "coarse_label_names.txt"),
             LabelNames("fine_labels", "fine_label_names", "fine_label_names.txt"),
+            LabelNames("coarse_labels", "coarse_label_names", "coarse_label_names.txt"),
         ),
         classes=100,
         superclasses=20,
