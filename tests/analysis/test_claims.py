@@ -14,10 +14,10 @@ import yaml
 from bakeoff.analysis import claims as claims_module
 from bakeoff.analysis.tables import read_table
 from bakeoff.study.claims import ClaimConfig
-
-# ---- Claims --------------------------------------------------------------------------------------
 from tests.support.fake_study import TITLES
 from tests.support.project import REPOSITORY
+
+# ---- Claims --------------------------------------------------------------------------------------
 
 
 def claim(**changes: Any) -> dict[str, Any]:

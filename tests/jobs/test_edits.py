@@ -52,6 +52,18 @@ EVERYTHING = {"prepare", *EVERY_RUN, *profiles(COMPARED), *AFTER_RUNS}
 
 # file, text, new text, jobs
 EDITS = {
+    "how images are drawn": (
+        "src/bakeoff/data/drawn/drawing.py",
+        "BEHIND, IN_FRONT = 5, 3",
+        "BEHIND, IN_FRONT = 5, 4",
+        {"prepare", *EVERY_RUN, *AFTER_RUNS},
+    ),
+    "another kind of data": (
+        "src/bakeoff/data/kinds/cifar10.py",
+        "classes=10,",
+        "classes=11,",
+        set(),
+    ),
     "a comment in eca.py": (
         "src/bakeoff/models/eca.py",
         "from __future__ import annotations\n",
@@ -197,6 +209,21 @@ CONFIGURED = {
         {"data": {"shapes": {"seed": 1}}},
         {"prepare", *EVERY_RUN, *AFTER_RUNS},
     ),
+    "another number of classes": (
+        "config/config.yaml",
+        {"data": {"classes": 50}},
+        EVERYTHING,
+    ),
+    "another size of the images": (
+        "config/config.yaml",
+        {"data": {"image_size": 24}},
+        EVERYTHING,
+    ),
+    "classes that are not grouped": (
+        "config/config.yaml",
+        {"data": {"shapes": {"superclasses": None}}},
+        EVERYTHING - {*profiles(COMPARED), "plot superclass_confusion"},
+    ),
     "mirrors of an archive that is not used": (
         "config/config.yaml",
         {"data": {"urls": ["https://example.org/cifar-100-binary.tar.gz"]}},
@@ -265,6 +292,59 @@ def test_a_new_family_costs_nothing(built: Checkout) -> None:
                 }
     finally:
         family.unlink()
+
+
+KIND = """
+from typing import ClassVar
+
+from bakeoff.data.config import DataConfig, DataDescription
+
+
+class Data(DataConfig):
+    TITLE: ClassVar = {"en": "grey levels", "zh": "灰度"}
+    levels: int = 8
+    \"\"\"How many grey levels there are.\"\"\"
+
+    def describe(self):
+        return DataDescription(
+            "greys", self.TITLE, self.levels, self.image_size, None, 40 * self.levels, exact=True
+        )
+
+    def read(self, source):
+        import numpy as np
+
+        from bakeoff.data.dataset import Dataset, Source, Split
+
+        def split(images):
+            labels = np.arange(images) % self.levels
+            shape = (images, 3, self.image_size, self.image_size)
+            return Split(np.broadcast_to(labels[:, None, None, None] * 16, shape).astype(np.uint8), labels)
+
+        names = tuple(f"level {level}" for level in range(self.levels))
+        parts = split(40 * self.levels), split(20 * self.levels)
+        return Dataset("greys", *parts, names, None, None, Source(None, None))
+"""
+
+
+def test_a_new_kind_of_data_is_one_file_and_costs_nothing(built: Checkout) -> None:
+    kind = built.folder / "src/bakeoff/data/kinds/greys.py"
+    kind.write_text(KIND, encoding="utf-8")
+    other = ("--config", "results_root=results/greys", "data={kind: greys, levels: 4}")
+    try:
+        assert built.plan() == set()
+        done = built.snakemake("results/greys/data/meta.json", *other)
+        assert done.returncode == 0, done.stderr
+        meta = json.loads((built.folder / "results/greys/data/meta.json").read_text())
+        assert (meta["name"], len(meta["classes"]), meta["train_images"]) == ("greys", 4, 160)
+        record = json.loads((built.folder / "results/greys/records/data.json").read_text())
+        assert "bakeoff.data.kinds.greys" in record["code"]
+        assert "bakeoff.data.kinds.shapes" not in record["code"]
+        wrong = built.snakemake("-n", "all", "--config", "data={kind: greys, levels: many}")
+        assert 'data.levels is "many", expected a whole number. How many grey' in wrong.stderr
+    finally:
+        kind.unlink()
+        shutil.rmtree(built.folder / "results/greys", ignore_errors=True)
+    assert built.plan() == set()
 
 
 def test_runs_stay_with_the_variant_that_has_them(built: Checkout) -> None:

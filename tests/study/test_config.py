@@ -131,6 +131,22 @@ DRAWN = "kind: shapes, shapes: {train_images: 3000, test_images: 500, seed: 0}"
         ("seeds: [0]", "seeds is [0], expected a mapping"),
         # Data.
         ("data: {kind: cifar}", 'data.kind is "cifar" (did you mean'),
+        ("data: {kind: archive}", 'data.kind is "archive", expected one of "cifar10", "cifar100", "shapes"'),
+        ("data: {classes: 1}", "data.classes is 1, expected at least 2"),
+        ("data: {classes: 50}", "data.classes is 50, but CIFAR-100 has 100. Leave it out."),
+        ("data: {image_size: 64}", "data.image_size is 64, but the images of CIFAR-100 have 32 pixels"),
+        ("data: {image_size: 8}", "data.image_size is 8, expected at least 16. Height and width"),
+        ("data: {kind: cifar10, limit: {test: 9}}", "data.limit.test is 9, expected at least 10, one image of each"),
+        (
+            "data: {kind: shapes, classes: 300, shapes: {train_images: 9000, test_images: 200}}",
+            "data.shapes.test_images is 200, expected at least 300, one image of each class",
+        ),
+        (
+            "data: {kind: shapes, classes: 4, shapes: {train_images: 9000, superclasses: 5}}",
+            "data.shapes.superclasses is 5, expected 2 to 4 for 4 classes, or null",
+        ),
+        ("data: {kind: shapes, shapes: {difficulty: 2}}", "data.shapes.difficulty is 2, expected at most 1"),
+        ("data: {shape: 3}", "data.shape is not a known key (did you mean 'shapes'?). Known here: kind, classes"),
         ("data: {archive: ''}", "data.archive is empty"),
         ("data: {archive: 5}", "data.archive is 5, expected text or null"),
         ("data: {urls: []}", "data.urls is empty"),

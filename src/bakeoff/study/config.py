@@ -171,7 +171,7 @@ class VariantConfig(Settings):
     args: dict[str, Plain] = Field(default_factory=dict)
     """Arguments of the builder."""
     input_policy: Annotated[str, Field(pattern="^(native32|resize[1-9][0-9]*)$")] = "native32"
-    """native32: 32x32 input and a stem for it; resizeN: images enlarged to NxN, such as resize224."""
+    """native32: images as they are and a stem for small ones; resizeN: images resized to NxN, such as resize224."""
     pretrained: bool = False
     """Start from ImageNet weights."""
     weights: WeightsConfig | None = None
