@@ -183,9 +183,11 @@ def claims_spec(study: Study) -> dict[str, Any]:
 
 def report_spec(study: Study) -> dict[str, Any]:
     """Return what decides the page with all tables and figures, given those."""
+    # Claims name other data sets, and a reader of the page is told that this is not one of them.
+    others = [t["en"] for name, t in _titles(study).items() if name != study.dataset.name]
     return {
         "study": describe_study(study),
-        "data": study.dataset.title["en"],
+        "data": study.dataset.title["en"] + (f" (not {', '.join(others)})" if others else ""),
         "ablations": {name: dict(ablation.title) for name, ablation in study.ablations.items()},
         "figures": {
             name: {"caption": figure.caption, "category": figure.category}
