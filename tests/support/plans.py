@@ -25,6 +25,8 @@ WORK = Work(
     held_out=5_000,
     global_batch=1024,
     micro_batch=128,
+    classes=100,
+    image_size=32,
 )
 EIGHT_GPUS = Fleet("gpu", 8)
 NIGHT = 8 * 3600.0

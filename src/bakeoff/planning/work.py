@@ -28,8 +28,8 @@ class Work:
     """Images that an epoch is validated on."""
     global_batch: int
     micro_batch: int
-    classes: int = 100
-    image_size: int = 32
+    classes: int
+    image_size: int
     """Height and width in pixels, before the input policy."""
 
     @property

@@ -166,7 +166,7 @@ def _setting(kind: Any, path: Path) -> tuple[Any, str]:
     meaning = ""
     for step in path:
         for option in _options(kind):
-            fields = _fields(option)
+            fields = _own_fields(option)
             if step in fields:
                 kind, meaning = fields[str(step)].annotation, option.meanings().get(step, "")
                 break
@@ -197,9 +197,13 @@ def _options(kind: Any) -> Iterator[Any]:
 def _fields(kind: Any) -> dict[str, FieldInfo]:
     fields: dict[str, FieldInfo] = {}
     for option in _options(kind):
-        if isinstance(option, type) and issubclass(option, Settings):
-            fields = {**option.model_fields, **fields}
+        fields = _own_fields(option) | fields
     return fields
+
+
+def _own_fields(option: Any) -> dict[str, FieldInfo]:
+    settings = isinstance(option, type) and issubclass(option, Settings)
+    return option.model_fields if settings else {}
 
 
 def _choices(option: Any) -> tuple[Any, ...]:
