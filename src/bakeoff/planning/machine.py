@@ -35,9 +35,10 @@ V100 = Machine(
     # 125 TFLOP/s in fp16 with tensor cores (NVIDIA, Tesla V100 data sheet, SXM2); a multiply-accumulate is two
     # operations, and a third of the peak is what real training reaches at best on such small images.
     macs_per_s=125e12 / 2 / 3,
-    # Forward, backward and update of ResNet-20, ECA-ResNet-20 and GhostNet on images so small that arithmetic does
-    # not count took 72 to 89 microseconds for each operation of the forward pass (EPYC core, PyTorch 2.10, eager).
-    seconds_per_operation=75e-6,
+    # As CUDA graphs, micro-batches of the networks that arithmetic does not limit take 23 to 34 microseconds for each
+    # operation of the forward pass on an H200 (docs/training.md). A V100, each of whose kernels takes 5 microseconds
+    # and more, is assumed to be there, too.
+    seconds_per_operation=30e-6,
     # Between PCIe 3.0 x16 (about 10 GB/s in NCCL's all-reduce) and NVLink (above 100): cautious where there is NVLink.
     exchange_bytes_per_s=20e9,
     # Imports and torchrun take 10 s from a warm disk; the rest is for CUDA and cuDNN's search for kernels.
@@ -53,6 +54,8 @@ CORE = Machine(
     # The networks of the study train at 8 to 69 GMAC/s on one EPYC core (fp32, 39 in the middle). Somewhat less,
     # because cores that are all busy share their memory.
     macs_per_s=30e9,
+    # Forward, backward and update of ResNet-20, ECA-ResNet-20 and GhostNet on images so small that arithmetic does
+    # not count took 72 to 89 microseconds for each operation of the forward pass (EPYC core, PyTorch 2.10, eager).
     seconds_per_operation=75e-6,
     exchange_bytes_per_s=10e9,
     start_up_seconds=10.0,

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from torch.nn import functional as F
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bakeoff.errors import UserError
@@ -25,7 +24,9 @@ from bakeoff.planning.machine import CORE, Kind
 from bakeoff.planning.work import Work
 from bakeoff.support.origin import hardware
 from bakeoff.training.augment import InputPipeline
-from bakeoff.training.devices import mixed_precision, on_device
+from bakeoff.training.buffers import Buffers
+from bakeoff.training.compute import Inputs, MicroBatchPass
+from bakeoff.training.devices import make_accelerator, on_device, set_up_arithmetic
 from bakeoff.training.optimization import make_optimizer
 from bakeoff.training.recipe import Recipe
 
@@ -33,7 +34,8 @@ BUDGET_SECONDS = 25.0
 # A core takes minutes for the micro-batch of the largest network. So it gets as many images as it is assumed to do in
 # this time, at least a few, and their time is scaled up.
 CPU_SECONDS, CPU_IMAGES = 0.15, 4
-WARM_UP = {"cpu": 1, "gpu": 3}
+# On a GPU the third micro-batch is recorded, and the fourth is the first replay.
+WARM_UP = {"cpu": 1, "gpu": 4}
 TIMED_SECONDS = 0.4
 
 
@@ -72,15 +74,23 @@ def calibrate(
     return Calibration(kind, None, None, {}, operations, keys)
 
 
-def micro_batch_seconds(spec: Mapping[str, Any], work: Work, device: torch.device) -> float:
-    """Return the seconds of a micro-batch of the run `spec` on one device, with its share of the update."""
+def micro_batch_seconds(
+    spec: Mapping[str, Any], work: Work, device: torch.device, *, graphs: bool = True
+) -> float:
+    """Return the seconds of a micro-batch of the run `spec` on one device, with its share of the update.
+
+    It is computed as a run computes it: by the engine's own function, on a GPU as a CUDA graph unless `graphs` is
+    false, with kernels searched for.
+    """
     on_gpu = device.type == "cuda"
+    set_up_arithmetic(int(on_gpu), spec["deterministic"])
     images = work.micro_batch if on_gpu else _images_on_cpu(work)
     recipe = Recipe.model_validate(spec["recipe"])
     classes, size = work.classes, work.image_size
     policy = input_policy(spec["model"], size)
     model = on_device(build_architecture(spec["model"], classes, size).train(), device)
-    optimizer = make_optimizer(model, recipe.optimizer, device)
+    accelerator = make_accelerator(int(on_gpu), recipe.precision)
+    optimizer = accelerator.prepare(make_optimizer(model, recipe.optimizer, device))
     pipeline = InputPipeline(
         torch.randint(256, (images, 3, size, size), dtype=torch.uint8),
         mean=(0.5, 0.5, 0.5),
@@ -92,20 +102,30 @@ def micro_batch_seconds(spec: Mapping[str, Any], work: Work, device: torch.devic
         interpolation=policy.interpolation,
         memory_format=torch.channels_last,
     )
-    indices = torch.arange(images)
+    indices = torch.arange(images, device=device)
     labels = torch.zeros(images, dtype=torch.long, device=device)
-    types = {"fp16": torch.float16, "bf16": torch.bfloat16}
-    low = types.get(mixed_precision(int(on_gpu), recipe.precision))
+    step_images = torch.full((), float(images), device=device)
+    parameters = list(model.parameters())
+    gradients = MicroBatchPass(
+        model,
+        parameters,
+        Buffers(model),
+        torch.zeros(2, dtype=torch.float64, device=device),
+        accelerator,
+        recipe.label_smoothing,
+        graphs=graphs and not recipe.compile,
+    )
+    found: list[Tensor] = []
 
     def compute() -> None:
         batch = pipeline.train_batch(indices, 0)
-        with torch.autocast(device.type, dtype=low, enabled=low is not None):
-            logits = model(batch)
-        # torch.autograd.backward has types, Tensor.backward has none.
-        torch.autograd.backward(F.cross_entropy(logits.float(), labels))
+        found[:] = gradients(Inputs(batch, labels, labels, step_images), 0, seed=0)
 
     def update() -> None:
+        for parameter, gradient in zip(parameters, found, strict=False):
+            parameter.grad = gradient
         optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
     kind = "gpu" if on_gpu else "cpu"
     computing, updating = (_seconds(call, device, WARM_UP[kind]) for call in (compute, update))
