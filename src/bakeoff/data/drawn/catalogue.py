@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +19,13 @@ FIRST = ((0, 0), (0, 1), (1, 0), (1, 1), (3, 3))
 PATTERNS = np.array(sorted(np.ndindex(len(TEXTURES), len(HUES)), key=lambda p: (p not in FIRST, p)))
 
 
-@dataclass(frozen=True)
-class Looks:
+class Looks(NamedTuple):
     """What images have in common, as indices into outlines, layouts, textures and colours: arrays of equal length."""
 
     outline: Indices
     layout: Indices
     texture: Indices
     hue: Indices
-
-    def take(self, classes: Indices) -> Looks:
-        """Return the looks of images of the given classes."""
-        return Looks(
-            self.outline[classes], self.layout[classes], self.texture[classes], self.hue[classes]
-        )
 
 
 def shape_of_class(classes: int, shapes: int) -> Indices:

@@ -47,9 +47,8 @@ def draw_split(
     chunk = max(1, CHUNK // size**2)
     for start in range(0, images, chunk):
         part = np.arange(start, min(start + chunk, images))
-        pixels[part] = _Canvas(part, size, difficulty / USUAL, (seed, split)).draw(
-            looks.take(labels[part])
-        )
+        shown = Looks(*(each[labels[part]] for each in looks))
+        pixels[part] = _Canvas(part, size, difficulty / USUAL, (seed, split)).draw(shown)
     return pixels, labels
 
 

@@ -16,33 +16,6 @@ TURN = 2 * math.pi
 SIN_60 = math.sqrt(3) / 2
 
 
-def _disk(x: Field, y: Field) -> Field:
-    distance: Field = np.hypot(x, y) - 0.92
-    return distance
-
-
-def _ring(x: Field, y: Field) -> Field:
-    distance: Field = np.abs(np.hypot(x, y) - 0.72) - 0.25
-    return distance
-
-
-def _crescent(x: Field, y: Field) -> Field:
-    distance: Field = np.maximum(_disk(x, y), 0.72 - np.hypot(x - 0.5, y))
-    return distance
-
-
-def _square(x: Field, y: Field) -> Field:
-    return np.maximum(np.abs(x), np.abs(y)) - 0.8
-
-
-def _triangle(x: Field, y: Field) -> Field:
-    return np.maximum(np.abs(x) * SIN_60 - y * 0.5, y) - 0.58
-
-
-def _hexagon(x: Field, y: Field) -> Field:
-    return np.maximum(np.abs(x) * SIN_60 + np.abs(y) * 0.5, np.abs(y)) - 0.86
-
-
 def _star(x: Field, y: Field) -> Field:
     half = math.pi / 5
     # Fold the plane into half a point, whose edge runs from its tip (1.1, 0) to the notch.
@@ -52,11 +25,6 @@ def _star(x: Field, y: Field) -> Field:
     along, across = notch_y / length, (1.1 - notch_x) / length
     edge: Field = np.hypot(x, y) * (np.cos(angle) * along + np.sin(angle) * across)
     return edge - 1.1 * along
-
-
-def _cross(x: Field, y: Field) -> Field:
-    long, short = np.maximum(np.abs(x), np.abs(y)), np.minimum(np.abs(x), np.abs(y))
-    return np.maximum(long - 0.95, short - 0.32)
 
 
 def _heart(x: Field, y: Field) -> Field:
@@ -69,22 +37,19 @@ def _heart(x: Field, y: Field) -> Field:
     return distance
 
 
-def _flower(x: Field, y: Field) -> Field:
-    distance: Field = (np.hypot(x, y) - 0.76 - 0.24 * np.cos(6 * np.arctan2(y, x))) * 0.75
-    return distance
-
-
 OUTLINES: Mapping[str, Form] = {
-    "disk": _disk,
-    "ring": _ring,
-    "crescent": _crescent,
-    "square": _square,
-    "triangle": _triangle,
-    "hexagon": _hexagon,
+    "disk": lambda x, y: np.hypot(x, y) - 0.92,
+    "ring": lambda x, y: np.abs(np.hypot(x, y) - 0.72) - 0.25,
+    "crescent": lambda x, y: np.maximum(np.hypot(x, y) - 0.92, 0.72 - np.hypot(x - 0.5, y)),
+    "square": lambda x, y: np.maximum(np.abs(x), np.abs(y)) - 0.8,
+    "triangle": lambda x, y: np.maximum(np.abs(x) * SIN_60 - y * 0.5, y) - 0.58,
+    "hexagon": lambda x, y: np.maximum(np.abs(x) * SIN_60 + np.abs(y) * 0.5, np.abs(y)) - 0.86,
     "star": _star,
-    "cross": _cross,
+    "cross": lambda x, y: np.maximum(
+        np.maximum(np.abs(x), np.abs(y)) - 0.95, np.minimum(np.abs(x), np.abs(y)) - 0.32
+    ),
     "heart": _heart,
-    "flower": _flower,
+    "flower": lambda x, y: (np.hypot(x, y) - 0.76 - 0.24 * np.cos(6 * np.arctan2(y, x))) * 0.75,
 }
 """Signed distances, negative inside, of coordinates in radii of the shape (y points down). Some are bounds of the true
 distance only, which is enough to smooth an edge over one pixel. After I. Quilez, "2D distance functions"."""
