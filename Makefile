@@ -28,7 +28,7 @@ demo: env  ## The whole study on drawn images: tables, figures and a deck in min
 	@echo "Done. Open results/demo/report/report.md and results/demo/slides/deck.en.pptx (or deck.zh.pptx)."
 
 test: env  ## The test suite (no GPU, no network)
-	pytest -n 2 --dist loadfile -m "not slow and not slurm"
+	pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not slurm"
 
 test-slow: env  ## The slow tests
 	pytest -m slow

@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
-
-import pytest
 
 from tests.support.checkout import Checkout
-
-
-@pytest.fixture
-def spoilt(built: Checkout, tmp_path: Path) -> Checkout:
-    """Return a copy of the complete study that a test may change for good."""
-    shutil.copytree(built.folder, tmp_path / "copy", symlinks=True)
-    return Checkout(tmp_path / "copy")
 
 
 def test_a_harmless_change_is_adopted_and_remembered(spoilt: Checkout) -> None:

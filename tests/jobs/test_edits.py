@@ -13,42 +13,19 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkout import Checkout, copy_repository, jobs_of
-
-ECA = {
-    "eca_resnet_20",
-    "eca_resnet_20_k5",
-    "eca_resnet_20_k7",
-    "eca_resnet_20_k9",
-    "eca_resnet_20_after_conv1",
-    "eca_resnet_20_after_addition",
-}
-GHOST = {"ghost_resnet_20", "ghost_resnet_20_r3", "ghost_resnet_20_r4"}
-COMPARED = {"resnet_20", "eca_resnet_20", "ghost_resnet_20"}
-
-DECKS = {"deck en", "deck zh"}
-COMPARISON_FIGURES = {
-    "plot accuracy_bars",
-    "plot accuracy_vs_parameters",
-    "plot accuracy_vs_time",
-    "plot learning_curves",
-    "plot superclass_confusion",
-}
-END = {"claims", "report", "provenance", *DECKS}
-AFTER_COMPARISON = {"compare", *COMPARISON_FIGURES, *END}
-ABLATIONS = {"ablate eca", "ablate ghost", "ablate attention_position"}
-AFTER_RUNS = {*AFTER_COMPARISON, *ABLATIONS, "plot ablation_deltas"}
-
-
-def runs(variants: set[str]) -> set[str]:
-    return {f"train {variant}/seed0" for variant in variants}
-
-
-def profiles(variants: set[str]) -> set[str]:
-    return {f"profile_model {variant}" for variant in variants & COMPARED}
-
-
-EVERY_RUN = runs({"resnet_20"} | ECA | GHOST)
-EVERYTHING = {"prepare", *EVERY_RUN, *profiles(COMPARED), *AFTER_RUNS}
+from tests.support.small_jobs import (
+    AFTER_COMPARISON,
+    AFTER_RUNS,
+    COMPARED,
+    COMPARISON_FIGURES,
+    DECKS,
+    ECA,
+    END,
+    EVERY_RUN,
+    EVERYTHING,
+    profiles,
+    runs,
+)
 
 # file, text, new text, jobs
 EDITS = {
@@ -145,8 +122,8 @@ EDITS = {
     ),
     "what the script of a run passes on": (
         "workflow/scripts/train.py",
-        "execute(spec, options.seed,",
-        "execute(spec, options.seed + 1,",
+        "            options.seed,\n",
+        "            options.seed + 1,\n",
         {*EVERY_RUN, *AFTER_RUNS},
     ),
     "which files a figure is called with": (
@@ -186,13 +163,16 @@ CONFIGURED = {
     ),
     "a seed of the comparison": (
         "config/config.yaml",
-        {"seeds": {"comparison": [0, 1]}},
-        {f"train {variant}/seed1" for variant in COMPARED} | AFTER_COMPARISON,
+        {"seeds": {"comparison": [0, 1, 2]}},
+        {f"train {variant}/seed2" for variant in COMPARED} | AFTER_COMPARISON,
     ),
     "a variant added": (
         "config/config.yaml",
         {"variants": ["resnet_20", "eca_resnet_20", "ghost_resnet_20", "resnet_32"]},
-        {"train resnet_32/seed0", "profile_model resnet_32", *AFTER_COMPARISON},
+        {
+            *("train resnet_32/seed0", "train resnet_32/seed1", "profile_model resnet_32"),
+            *AFTER_COMPARISON,
+        },
     ),
     "a variant removed": (
         "config/config.yaml",
@@ -249,104 +229,6 @@ def test_a_setting_costs_exactly(built: Checkout, name: str) -> None:
         assert built.plan() == expected
 
 
-def test_a_new_figure_is_one_file(built: Checkout) -> None:
-    figure = built.folder / "src/bakeoff/figures/model_names.py"
-    figure.write_text(
-        "from bakeoff.analysis.tables import read_table\nfrom bakeoff.figures.sheet import drawing\n\n"
-        'READS = ("models",)\nCATEGORY = "Comparison"\nCAPTION = "The variants."\n\n\n'
-        "def plot(models, sheet):\n    with drawing(sheet, 2) as figure:\n"
-        '        figure.text(0, 0, " ".join(read_table(models, ("display",))["display"]))\n'
-    )
-    try:
-        assert built.plan() == {"plot model_names", "report", "provenance"}
-        done = built.snakemake("results/figures/model_names.png")
-        assert done.returncode == 0, done.stderr
-        record = json.loads((built.folder / "results/records/figures/model_names.json").read_text())
-        assert list(record["reads"]) == ["comparison/models.csv"]
-    finally:
-        figure.unlink()
-        for name in ("figures/model_names.png", "figures/model_names.svg"):
-            (built.folder / "results" / name).unlink(missing_ok=True)
-        (built.folder / "results/records/figures/model_names.json").unlink(missing_ok=True)
-    assert built.plan() == set()
-
-
-def test_a_new_family_costs_nothing(built: Checkout) -> None:
-    family = built.folder / "src/bakeoff/models/new_family.py"
-    family.write_text(
-        "from torch import nn\n\nfrom bakeoff.models.registry import register_model\n\n\n"
-        '@register_model("new_family")\ndef new_family(num_classes, image_size, input_policy):\n'
-        "    return nn.Sequential(nn.Flatten(), nn.Linear(3 * image_size**2, num_classes))\n"
-    )
-    try:
-        assert built.plan() == set()
-        with built.configured(
-            "config/models.yaml", {"mine": {"family": "Mine", "builder": "new_family"}}
-        ):
-            over = built.configured("config/config.yaml", {"variants": [*sorted(COMPARED), "mine"]})
-            with over:
-                assert built.plan() == {
-                    "train mine/seed0",
-                    "profile_model mine",
-                    *AFTER_COMPARISON,
-                }
-    finally:
-        family.unlink()
-
-
-KIND = """
-from typing import ClassVar
-
-from bakeoff.data.config import DataConfig, DataDescription
-
-
-class Data(DataConfig):
-    TITLE: ClassVar = {"en": "grey levels", "zh": "灰度"}
-    levels: int = 8
-    \"\"\"How many grey levels there are.\"\"\"
-
-    def describe(self):
-        return DataDescription(
-            "greys", self.TITLE, self.levels, self.image_size, None, 40 * self.levels, exact=True
-        )
-
-    def read(self, source):
-        import numpy as np
-
-        from bakeoff.data.dataset import Dataset, Source, Split
-
-        def split(images):
-            labels = np.arange(images) % self.levels
-            shape = (images, 3, self.image_size, self.image_size)
-            return Split(np.broadcast_to(labels[:, None, None, None] * 16, shape).astype(np.uint8), labels)
-
-        names = tuple(f"level {level}" for level in range(self.levels))
-        parts = split(40 * self.levels), split(20 * self.levels)
-        return Dataset("greys", *parts, names, None, None, Source(None, None))
-"""
-
-
-def test_a_new_kind_of_data_is_one_file_and_costs_nothing(built: Checkout) -> None:
-    kind = built.folder / "src/bakeoff/data/kinds/greys.py"
-    kind.write_text(KIND, encoding="utf-8")
-    other = ("--config", "results_root=results/greys", "data={kind: greys, levels: 4}")
-    try:
-        assert built.plan() == set()
-        done = built.snakemake("results/greys/data/meta.json", *other)
-        assert done.returncode == 0, done.stderr
-        meta = json.loads((built.folder / "results/greys/data/meta.json").read_text())
-        assert (meta["name"], len(meta["classes"]), meta["train_images"]) == ("greys", 4, 160)
-        record = json.loads((built.folder / "results/greys/records/data.json").read_text())
-        assert "bakeoff.data.kinds.greys" in record["code"]
-        assert "bakeoff.data.kinds.shapes" not in record["code"]
-        wrong = built.snakemake("-n", "all", "--config", "data={kind: greys, levels: many}")
-        assert 'data.levels is "many", expected a whole number. How many grey' in wrong.stderr
-    finally:
-        kind.unlink()
-        shutil.rmtree(built.folder / "results/greys", ignore_errors=True)
-    assert built.plan() == set()
-
-
 def test_runs_stay_with_the_variant_that_has_them(built: Checkout) -> None:
     """The same network under another name, listed before the one that is trained, is not trained again."""
     variants = ["eca_resnet_20_k3", "resnet_20", "eca_resnet_20", "ghost_resnet_20"]
@@ -378,9 +260,9 @@ def test_results_copied_into_a_fresh_clone(built: Checkout, tmp_path: Path) -> N
     assert not (clone.folder / ".snakemake").exists()
     assert clone.plan() == set()
     # And without Snakemake's own records an edit is still seen.
-    with clone.configured("config/config.yaml", {"seeds": {"comparison": [0, 1]}}):
+    with clone.configured("config/config.yaml", {"seeds": {"comparison": [0, 1, 2]}}):
         assert {job for job in clone.plan() if job.startswith("train")} == {
-            f"train {variant}/seed1" for variant in COMPARED
+            f"train {variant}/seed2" for variant in COMPARED
         }
 
 
@@ -421,7 +303,7 @@ def test_a_slides_text(built: Checkout) -> None:
 
 RUN = "results/runs/ghost_resnet_20/seed0"
 AFTER_GHOST = {
-    *runs({"ghost_resnet_20"}),
+    "train ghost_resnet_20/seed0",
     *AFTER_COMPARISON,
     "ablate ghost",
     "plot ablation_deltas",

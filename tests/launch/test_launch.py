@@ -17,6 +17,7 @@ from bakeoff.errors import UserError
 from bakeoff.launch.slurm import JOB_PREFIX, Job, check_no_job_is_left, jobs_left
 from tests.support.project import REPOSITORY, make_project, project_environment
 from tests.support.runs import prepare_data, spec_with, train_command
+from tests.support.study import ONE_RUN, small_study
 
 STAND_INS = REPOSITORY / "profiles" / "slurm" / "bin"
 AddCommand = Callable[[str, str], None]
@@ -82,18 +83,9 @@ def test_what_cannot_be_had_is_said_before_anything_starts(
 
 
 def test_runs_of_one_server_have_different_gpus(tmp_path: Path) -> None:
-    study = {
-        "data": {
-            "kind": "shapes",
-            "shapes": {"train_images": 300, "test_images": 100, "seed": 0},
-            "validation": {"images": 100, "seed": 0},
-        },
-        "seeds": {"comparison": [0, 1], "ablations": [0]},
-        "variants": ["resnet_20"],
-        "ablations": [],
-        "recipe_overrides": {"epochs": 5, "global_batch": 50, "micro_batch": 50},
-        "variant_overrides": {"resnet_20": {"args": {"depth": 8}}},
-    }
+    study = small_study(
+        ONE_RUN, {"seeds": {"comparison": [0, 1]}, "recipe_overrides": {"epochs": 5}}
+    )
     project = make_project(tmp_path / "project", study)
     runs = [f"results/runs/resnet_20/seed{seed}" for seed in (0, 1)]
     done = project.snakemake(

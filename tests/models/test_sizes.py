@@ -10,8 +10,7 @@ import torch
 
 from bakeoff.models import create_model
 from bakeoff.models.describe import describe_one
-from tests.support.families import by_builder, count_macs
-from tests.support.networks import TIMM, VARIANTS, on_meta, parameters
+from tests.support.networks import TIMM, VARIANTS, by_builder, count_macs, on_meta, parameters
 
 # Sizes
 

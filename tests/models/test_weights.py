@@ -14,8 +14,7 @@ from torch import nn
 from bakeoff.errors import UserError
 from bakeoff.models import build, create_model, hornet, input_policy, lsknet, mscan
 from bakeoff.models.weights import load_weights
-from tests.support.families import by_builder
-from tests.support.networks import VARIANTS
+from tests.support.networks import VARIANTS, by_builder
 
 # Input policies and weights
 

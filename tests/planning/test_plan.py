@@ -198,10 +198,8 @@ def test_a_study_that_is_done_has_nothing_to_plan(tmp_path: Path) -> None:
 
 
 def test_snakemake_plans_and_follows(tmp_path: Path) -> None:
-    over = small_study()
-    over |= {"variants": ["resnet_20"], "ablations": []}
-    over["variant_overrides"] = {"resnet_20": over["variant_overrides"]["resnet_20"]}
-    project = make_project(tmp_path / "project", over)
+    study = small_study({"variants": ["resnet_20"], "ablations": []})
+    project = make_project(tmp_path / "project", study)
     runs = project.folder / "results" / "runs"
     target = "results/runs/resnet_20/seed0/metrics.json"
 

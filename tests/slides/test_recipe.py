@@ -73,6 +73,15 @@ def test_the_recipe_leaves_out_what_is_off_or_of_another_optimizer(
     assert not {"Momentum", "Nesterov momentum"} & set(rows)
 
 
+def test_a_setting_without_a_group_stands_under_its_own_name(study: Path, tmp_path: Path) -> None:
+    def train(record: dict[str, Any]) -> dict[str, Any]:
+        record["configuration"]["recipe"]["sharpness"] = {"radius": 0.05}
+        return record
+
+    change_runs(study, "*/*/provenance.json", train)
+    assert recipe_rows(study, tmp_path)["sharpness.radius"] == ["0.05"]
+
+
 def test_the_precision_is_the_one_that_was_used(study: Path, tmp_path: Path) -> None:
     assert recipe_rows(study, tmp_path)["Precision"] == ["fp16, mixed"]  # "auto" was asked for
     change_runs(study, "*/*/metrics.json", lambda metrics: metrics | {"precision": "no"})

@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,31 +17,23 @@ import yaml
 from tests.support.cluster import FOLDER, Cluster, Job, jobs, run, wait_for, why_not
 from tests.support.cluster_run import Run, held, step_after
 from tests.support.project import REPOSITORY, Project, make_project, project_environment
+from tests.support.study import ONE_RUN, small_study
 
 # Idle most of the time: Slurm, Snakemake and their plugin ask one another every so many seconds.
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1200)]
 
 GPUS_PER_RUN = 2
 EPOCHS = 40
-STUDY: dict[str, Any] = {
-    "name": "cluster",
-    "data": {
-        "kind": "shapes",
-        "shapes": {"train_images": 300, "test_images": 100, "seed": 0},
-        "validation": {"images": 100, "seed": 0},
+STUDY = small_study(
+    ONE_RUN,
+    {
+        "name": "cluster",
+        "data": {"shapes": {"train_images": 300, "test_images": 100}},
+        "seeds": {"comparison": [0, 1]},
+        "gpus": GPUS_PER_RUN,
+        "recipe_overrides": {"epochs": EPOCHS, "micro_batch": 25},
     },
-    "seeds": {"comparison": [0, 1], "ablations": [0]},
-    "variants": ["resnet_20"],
-    "ablations": [],
-    "gpus": GPUS_PER_RUN,
-    "recipe_overrides": {
-        "epochs": EPOCHS,
-        "global_batch": 50,
-        "micro_batch": 25,
-        "warmup_epochs": 0.5,
-    },
-    "variant_overrides": {"resnet_20": {"args": {"depth": 8}}},
-}
+)
 # The profile as it is, but for waiting less where nothing has to be waited for.
 HURRY = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "5")
 MODELS = "results/comparison/models.csv"

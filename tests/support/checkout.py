@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from bakeoff.study.layers import merge
+from tests.support.forks import call_snakemake
 from tests.support.project import REPOSITORY, give_networks, keep_networks, project_environment
 from tests.support.study import small_study
 
@@ -31,17 +31,10 @@ class Checkout:
     ) -> subprocess.CompletedProcess[str]:
         """Run snakemake with the code of this checkout, or with other paths of modules."""
         profile = () if "--profile" in arguments else ("--profile", "profiles/cpu")
-        done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *profile, *arguments],
-            cwd=self.folder,
-            env={
-                **project_environment(),
-                "PYTHONPATH": pythonpath or str(self.folder / "src"),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=500,
+        done = call_snakemake(
+            [*profile, *arguments],
+            self.folder,
+            {**project_environment(), "PYTHONPATH": pythonpath or str(self.folder / "src")},
         )
         keep_networks(self.folder)
         return done
@@ -100,10 +93,9 @@ def copy_repository(folder: Path) -> Checkout:
     for name in COPIED:
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(REPOSITORY / name, folder / name, ignore=ignored)
+    shutil.copy(REPOSITORY / "requirements.lock", folder)
     give_networks(folder)
     path = folder / "config" / "config.yaml"
-    study = small_study()
-    study["seeds"] = {"comparison": [0], "ablations": [0]}
-    config = merge(yaml.safe_load(path.read_text(encoding="utf-8")), study)
+    config = merge(yaml.safe_load(path.read_text(encoding="utf-8")), small_study())
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     return Checkout(folder)

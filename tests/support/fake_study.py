@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bakeoff.analysis.predictions import Predictions
+from bakeoff.training.history import EpochRecord, write_history
+from tests.support.study import recipe
 
 CLASSES = 100
 TITLES = {
@@ -29,36 +31,13 @@ SHAPES = (
     *("bell", "bottle", "cactus", "cloud", "crown", "drum", "fan", "fish", "fork", "gem"),
     *("key", "ladder", "lamp", "leaf", "mug", "pear", "ring", "sail", "star", "wheel"),
 )
-RECIPE: Mapping[str, Any] = {
-    "global_batch": 1024,
-    "micro_batch": 128,
-    "optimizer": {
-        "name": "sgd",
-        "momentum": 0.9,
-        "nesterov": True,
-        "betas": [0.9, 0.999],
-        "weight_decay": 0.0005,
-        "decay_norm_and_bias": True,
-    },
-    "learning_rate": {"base": 0.1, "per_images": 256},
-    "warmup_epochs": 5,
-    "final_learning_rate": 0.0,
-    "label_smoothing": 0.0,
-    "gradient_clip": None,
-    "ema_decay": None,
-    "precision": "auto",
-    "compile": False,
-    "augmentation": {
-        "crop_padding": 4,
-        "flip": True,
-        "policy": None,
-        "policy_args": None,
-        "cutout": 0,
-        "erasing": 0.0,
-        "mixup": 0.0,
-        "cutmix": 0.0,
-    },
-}
+RECIPE: Mapping[str, Any] = recipe(
+    {
+        **{"epochs": 200, "global_batch": 1024, "micro_batch": 128, "warmup_epochs": 5, "precision": "auto"},
+        "optimizer": {"nesterov": True, "weight_decay": 0.0005},
+        "augmentation": {"crop_padding": 4, "flip": True},
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -152,7 +131,8 @@ def write_run(study: FakeStudy, variant: FakeVariant, seed: int, folder: Path) -
     loss = answers.cross_entropy()
     noise = generator("history", variant.name, seed)
     seconds = 2.0 + 30 * (variant.params / 2e7) ** 0.5
-    write_history(folder / "history.csv", study.epochs, top1, seconds, noise)
+    curve = made_up_history(study.epochs, top1, seconds, noise)
+    write_history(folder / "history.csv", list(curve))
 
     hours = study.epochs * seconds / 3600
     metrics = {
@@ -204,23 +184,26 @@ def write_run(study: FakeStudy, variant: FakeVariant, seed: int, folder: Path) -
     write_json(folder / "provenance.json", provenance)
 
 
-def write_history(
-    path: Path, epochs: int, final: float, seconds: float, noise: np.random.Generator
-) -> None:
-    """Write a learning curve that rises to `final` (percent) with a cosine learning rate."""
-    lines = ["epoch,lr,train_loss,train_top1,val_loss,val_top1,val_top5,images_per_s,seconds"]
+def made_up_history(
+    epochs: int, final: float, seconds: float, noise: np.random.Generator
+) -> Iterator[EpochRecord]:
+    """Yield a learning curve that rises to `final` (percent) with a cosine learning rate."""
     for epoch in range(1, epochs + 1):
         done = epoch / epochs
-        rate = 0.05 * (1 + np.cos(np.pi * (epoch - 1) / epochs))
         top1 = final * (1 - np.exp(-4 * done)) / (1 - np.exp(-4))
         top1 += float(noise.normal(0, 1.5)) * (1 - done)
         top1 = float(np.clip(top1, 0.5, 99.5))
-        values = (
-            rate, 4.6 - 0.035 * top1, min(99.9, top1 * 1.05), 4.6 - 0.034 * top1, top1,
-            min(100.0, top1 + 0.5 * (100 - top1)), 45000 / seconds, seconds,
-        )  # fmt: skip
-        lines.append(",".join([str(epoch), *(f"{value:.6g}" for value in values)]))
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        yield EpochRecord(
+            epoch=epoch,
+            lr=0.05 * (1 + np.cos(np.pi * (epoch - 1) / epochs)),
+            train_loss=4.6 - 0.035 * top1,
+            train_top1=min(99.9, top1 * 1.05),
+            val_loss=4.6 - 0.034 * top1,
+            val_top1=top1,
+            val_top5=min(100.0, top1 + 0.5 * (100 - top1)),
+            images_per_s=45000 / seconds,
+            seconds=seconds,
+        )
 
 
 def write_json(path: Path, value: object) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from bakeoff.files import atomic_path
+from tests.support.forks import call_snakemake
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCHEMAS = REPOSITORY / "workflow" / "schemas"
@@ -41,23 +42,19 @@ class Project:
 
     def snakemake(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run snakemake in the project's folder on two cores and return the finished process."""
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env={**project_environment(), **environment},
-            capture_output=True,
-            text=True,
-            check=False,
+        done = call_snakemake(
+            self.arguments(*arguments), self.folder, {**project_environment(), **environment}
         )
         keep_networks(self.folder)
         return done
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of snakemake with `arguments`."""
+        return [sys.executable, "-m", "snakemake", *self.arguments(*arguments)]
+
+    def arguments(self, *arguments: str) -> list[str]:
+        """Return `arguments` with what each call of snakemake has."""
         return [
-            sys.executable,
-            "-m",
-            "snakemake",
             "--snakefile",
             str(REPOSITORY / "workflow" / "Snakefile"),
             *arguments,
@@ -71,8 +68,12 @@ def project_environment() -> dict[str, str]:
     return {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY / "src")}
 
 
-def make_project(folder: Path, study: Mapping[str, Any] | None = None) -> Project:
-    """Copy configuration and profiles to `folder`; `study` is laid over config.yaml."""
+def make_project(
+    folder: Path, study: Mapping[str, Any] | None = None, results: Path | None = None
+) -> Project:
+    """Copy configuration and profiles to `folder`, and results; `study` is laid over config.yaml."""
+    if results:
+        shutil.copytree(results, folder / "results")
     shutil.copytree(REPOSITORY / "config", folder / "config")
     shutil.copytree(REPOSITORY / "profiles", folder / "profiles")
     give_networks(folder)

@@ -12,39 +12,22 @@ from typing import Any
 from bakeoff.jobs.frame import JobSpec
 from bakeoff.launch.command import job_text
 from bakeoff.models.registry import builder_code
+from bakeoff.study.layers import merge
 from tests.support.project import REPOSITORY, project_environment
+from tests.support.study import recipe, small_study
 
-DATA = {
-    "kind": "shapes",
-    "shapes": {"train_images": 500, "test_images": 203, "seed": 0},
-    "validation": {"images": 100, "seed": 0},
-    "limit": {},
-}
+# Not a multiple of any batch.
+DATA = merge(small_study()["data"], {"shapes": {"test_images": 203}, "limit": {}})
 SPEC: dict[str, Any] = {
     "variant": "small",
     "model": {"builder": "cifar_resnet", "args": {"depth": 8}, "input_policy": "native32", "pretrained": False},
-    "recipe": {
-        "epochs": 2,
-        "global_batch": 100,
-        "micro_batch": 25,
-        "optimizer": {
-            "name": "sgd",
-            "momentum": 0.9,
-            "nesterov": True,
-            "betas": [0.9, 0.999],
-            "weight_decay": 0.0005,
-            "decay_norm_and_bias": True,
-        },
-        "learning_rate": {"base": 0.1, "per_images": 256},
-        "warmup_epochs": 1,
-        "final_learning_rate": 0.0,
-        "label_smoothing": 0.1,
-        "gradient_clip": None,
-        "ema_decay": None,
-        "precision": "fp16",
-        "compile": False,
-        "augmentation": {"crop_padding": 4, "flip": True},
-    },
+    "recipe": recipe(
+        {
+            **{"epochs": 2, "global_batch": 100, "micro_batch": 25, "warmup_epochs": 1, "label_smoothing": 0.1},
+            "optimizer": {"nesterov": True, "weight_decay": 0.0005},
+            "augmentation": {"crop_padding": 4, "flip": True},
+        }
+    ),
     "deterministic": False,
     "versions": {},
 }  # fmt: skip
@@ -55,11 +38,11 @@ CODE = JobSpec("train", Path(), Path(), code=builder_code("cifar_resnet")).diges
 
 
 def spec_with(
-    recipe: dict[str, Any] | None = None, model: dict[str, Any] | None = None
+    changes: dict[str, Any] | None = None, model: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return SPEC with parts of its recipe and model replaced."""
     spec = copy.deepcopy(SPEC)
-    spec["recipe"].update(recipe or {})
+    spec["recipe"].update(changes or {})
     # A warm-up has to end before the run.
     spec["recipe"]["warmup_epochs"] = min(
         spec["recipe"]["warmup_epochs"], spec["recipe"]["epochs"] / 2

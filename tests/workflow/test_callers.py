@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.built import build
 from tests.support.project import Project, make_project, project_environment
-from tests.support.study import small_study
+from tests.support.study import ONE_RUN, small_study
 
 SHELL = Path(sys.executable).parent / "snakemake"
 
@@ -51,21 +52,12 @@ HOSTILE = {
 SHADOWS = ("random", "token", "json", "logging", "torch", "numpy", "yaml", "bakeoff")
 
 
-def one_run() -> dict[str, object]:
-    """Return a study of one variant with one seed."""
-    study = small_study()
-    study |= {"variants": ["resnet_20"], "ablations": []}
-    study["seeds"] = {"comparison": [0], "ablations": [0]}
-    return study
-
-
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def finished(small_results: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project with its data, one run and one figure."""
-    project = make_project(tmp_path_factory.mktemp("callers") / "project", one_run())
-    done = project.snakemake("results/figures/accuracy_bars.png")
-    assert done.returncode == 0, done.stderr
-    return project
+    folder = tmp_path_factory.mktemp("callers") / "project"
+    project = make_project(folder, small_study(ONE_RUN), results=small_results)
+    return build(project, "results/figures/accuracy_bars.png")
 
 
 @pytest.fixture

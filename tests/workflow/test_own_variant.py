@@ -12,8 +12,9 @@ import yaml
 from bakeoff.models import create_model
 from bakeoff.models.cards import write_cards
 from bakeoff.models.factory import load_variants
+from tests.support.built import build
 from tests.support.project import REPOSITORY, Project, make_project
-from tests.support.study import small_study
+from tests.support.study import ONE_RUN, small_study
 
 GUIDE = (REPOSITORY / "docs" / "variants.md").read_text(encoding="utf-8")
 OWN = ("resnet18_narrow", "plain_16")
@@ -45,13 +46,9 @@ def jobs(text: str) -> dict[str, int]:
     return {rule: int(count) for rule, count in rows if rule not in ("stale", "total")}
 
 
-def test_an_entry_is_all_it_takes(tmp_path: Path) -> None:
-    study = small_study()
-    study |= {"variants": ["resnet_20"], "ablations": []}
-    study["seeds"]["comparison"] = [0]
-    project = make_project(tmp_path / "project", study)
-    done = project.snakemake("comparison")
-    assert done.returncode == 0, done.stderr
+def test_an_entry_is_all_it_takes(small_results: Path, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", small_study(ONE_RUN), results=small_results)
+    build(project, "comparison")
 
     add_examples(project)
     planned = jobs(project.snakemake("-n", "comparison").stdout)

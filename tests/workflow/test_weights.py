@@ -54,9 +54,7 @@ def hub(imagenet: Path) -> Iterator[Hub]:
 
 def tiny_study(folder: Path, **entry: Any) -> Project:
     """Return a project whose only variant is a pretrained one; `entry` is laid over it."""
-    study = small_study()
-    study |= {"variants": ["tiny"], "ablations": [], "variant_overrides": {}}
-    project = make_project(folder / "project", study)
+    project = make_project(folder / "project", small_study({"variants": ["tiny"], "ablations": []}))
     project.edit("config/models.yaml", lambda models: models | {"tiny": ENTRY | entry})
     return project
 

@@ -9,10 +9,11 @@ from typing import Any
 from bakeoff.slides.formats import MISSING, general
 from bakeoff.slides.grid import Column, Grid, Line
 from bakeoff.slides.results import Results, Run
+from bakeoff.slides.templates import leaves
 from bakeoff.slides.values import Text, join
 from bakeoff.slides.words import Words
 
-# The settings in the order in which they are shown. They are those of `bakeoff.training.recipe`.
+# The settings in the order in which they are shown. One that is named nowhere here follows the others.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "optimisation": (
         *("optimizer.name", "learning_rate.base", "learning_rate.per_images"),
@@ -94,7 +95,8 @@ def recipes(results: Results) -> list[Recipe]:
     for number, entry in enumerate(results.comparison.get("variants", [])):
         family = results.comparison.value(f"variants.{number}.family")
         for run in results.runs_of(entry["run"], entry["seeds"]):
-            key = repr([(name, run.provenance.get(_path(name)) or None) for name in _settings()])
+            settings = [name for group in GROUPS for name in _settings(run, group)]
+            key = repr([(name, run.provenance.get(_path(name)) or None) for name in settings])
             runs.setdefault(key, {})[run.folder] = run
             families.setdefault(key, {})[family.text] = (family,)
     return [Recipe(tuple(runs[key].values()), tuple(families[key].values())) for key in runs]
@@ -127,14 +129,21 @@ def table(found: Sequence[Recipe], words: Words) -> Grid:
 
 def _lines(found: Sequence[Recipe], group: str, words: Words) -> Iterator[Line]:
     """Yield a line for each setting of a group that is not off in all recipes."""
-    for setting in GROUPS[group]:
+    for setting in dict.fromkeys(
+        name for recipe in found for name in _settings(recipe.runs[0], group)
+    ):
         if any(recipe.applies(setting) for recipe in found):
             cells = (recipe.shown(setting, words) for recipe in found)
             yield Line(((words.name(setting, "recipe"),), *cells))
 
 
-def _settings() -> list[str]:
-    return [setting for group in GROUPS.values() for setting in group]
+def _settings(run: Run, group: str) -> Iterator[str]:
+    """Yield the settings of a group; the last has those, too, that a run has and no group names."""
+    yield from GROUPS[group]
+    if group == [*GROUPS][-1]:
+        known = {setting for settings in GROUPS.values() for setting in settings}
+        recorded = run.provenance.get("configuration.recipe", {})
+        yield from (name for name, _ in leaves(recorded) if name not in known)
 
 
 def _path(setting: str) -> str:

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,14 +109,19 @@ def library_versions(policy: str = "compatible") -> dict[str, str]:
     """
     if policy == "ignore":
         return {}
-    found = {}
-    for package in ("torch", "timm"):
-        try:
-            whole = version(package)
-        except PackageNotFoundError:
-            whole = "none"
-        found[package] = whole if policy == "strict" else ".".join(whole.split(".")[:2])
-    return found
+    found = {package: _installed(package) for package in ("torch", "timm")}
+    if policy == "strict":
+        return found
+    return {package: ".".join(whole.split(".")[:2]) for package, whole in found.items()}
+
+
+@cache
+def _installed(package: str) -> str:
+    """Return the version of a package; it is asked for once for each network, and its metadata is long."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
 
 
 def is_shipped(model: Mapping[str, Any]) -> bool:
