@@ -198,6 +198,6 @@ def test_a_network_that_is_told_to_stop_after_a_bad_step_keeps_its_good_checkpoi
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_train_step", spoiled)
         with pytest.raises(UserError, match="the weights are not finite at step 4"):
-            execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=1, code=CODE)
+            execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=0, code=CODE)
     assert [path.name for path in (tmp_path / "checkpoints").glob("*.pt")] == ["step-000000003.pt"]
     execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=1, code=CODE)
