@@ -1,0 +1,292 @@
+"""An invocation as a person sees it, from the plan to the end. The logger plugin tells it what Snakemake does."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bakeoff.console.logs import last_error
+from bakeoff.console.plan import KINDS, Plan, device_hours, kind, plan_lines
+from bakeoff.console.results import Results, read_results
+from bakeoff.console.study import Reader, Run, RunStatus, share_done, time_left
+from bakeoff.launch.slurm import Job as SlurmJob
+from bakeoff.planning.follow import duration
+
+# A light job (a table, a figure) in seconds of a core: an import and a drawing.
+LIGHT_SECONDS = 4.0
+# Of the comparison, at the end.
+MOST_LEADERS = 5
+# With more runs than these, starts are not told where lines are all there is.
+FEW_RUNS = 60
+
+
+class Screen(Protocol):
+    """Where lines go."""
+
+    def line(self, text: str, style: str = "") -> None:
+        """Print a line, or several."""
+        ...
+
+    def watch(self, session: Session) -> None:
+        """Begin to show what is at work, where that can be shown."""
+        ...
+
+    def close(self) -> None:
+        """Stop showing it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of Snakemake's that has been started."""
+
+    rule: str
+    run: Run | None
+    log: str
+    since: float
+
+    @property
+    def title(self) -> str:
+        """What to call it."""
+        return f"{self.run.variant} seed {self.run.seed}" if self.run else kind(self.rule, 1)[2:]
+
+
+class Session:
+    """What is known of an invocation, and what is said of it."""
+
+    def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
+        """Say everything on `screen`."""
+        self._screen, self._clock = screen, clock
+        self.plan: Plan | None = None
+        self.reader: Reader | None = None
+        self.jobs: dict[int, Job] = {}
+        """Those at work, by Snakemake's number."""
+        self._ended: dict[str, RunStatus] = {}
+        self._light: Counter[str] = Counter()
+        self._attempts: Counter[int] = Counter()
+        self._failed: dict[int, Job] = {}
+        self._began = clock()
+        self._is_over = False
+
+    # What Snakemake does
+
+    def begin(self, plan: Plan, queue: Callable[[], Mapping[str, SlurmJob]] = dict) -> None:
+        """Show the plan, and what is at work from now on."""
+        self.plan, self._began = plan, self._clock()
+        if not plan.jobs:
+            self._say([f"Nothing to do: {_all_current(plan)}"], "bold green")
+            self._results(plan)
+            self._is_over = True
+            return
+        head, *lines = plan_lines(plan)
+        self._say([head], "bold")
+        self._say(lines)
+        if plan.is_dry:
+            self._say(["Dry run: nothing was made. `-n -p` shows all jobs."])
+            self._is_over = True
+        else:
+            self.reader = Reader(plan.study, queue, stale=False)
+            self._screen.line("")
+            self._screen.watch(self)
+
+    def start(
+        self, number: int, rule: str, wildcards: Mapping[str, str], log: Sequence[str]
+    ) -> None:
+        """Note that a job was started, or handed to a cluster."""
+        run = None
+        if rule == "train" and self.plan:
+            run = self.plan.study.run(wildcards["variant"], int(wildcards["seed"]))
+        self.jobs[number] = job = Job(rule, run, log[0] if log else "", self._clock())
+        if run and self.plan and len(self.plan.runs) <= FEW_RUNS:
+            self._screen.line(f"started  {job.title}", "quiet")
+
+    def finish(self, number: int) -> None:
+        """Say that a run is complete; of other jobs only that all of their kind are."""
+        job = self.jobs.pop(number, None)
+        if job is None or self.plan is None or self.reader is None:
+            return
+        self._failed.pop(number, None)
+        if job.run:
+            (status,) = self.reader.read([job.run])
+            self._ended[job.run.name] = status
+            self._screen.line(self._run_line(job, status), "green")
+            return
+        self._light[job.rule] += 1
+        wanted = sum(each.rule == job.rule for each in self.plan.jobs)
+        if job.rule in KINDS and self._light[job.rule] == wanted:
+            self._screen.line(f"done     {kind(job.rule, wanted)}", "green")
+
+    def fail(self, number: int, rule: str, log: Sequence[str], message: str) -> None:
+        """Say which job failed, why, where its log is, and what goes on."""
+        job = self.jobs.pop(number, None) or Job(rule, None, log[0] if log else "", self._clock())
+        self._attempts[number] += 1
+        self._failed[number] = job
+        why = last_error(Path(job.log)) if job.log else None
+        self._say(
+            [f"FAILED   {job.title}: {why or message or 'it ended without a word'}"], "bold red"
+        )
+        if job.log:
+            self._say([f"         Log: {job.log}"])
+        self._say([f"         {self._what_goes_on(number, job)}"])
+
+    def end(self, success: bool) -> None:
+        """Say how the invocation ended."""
+        if self._is_over or self.plan is None:
+            return
+        self._is_over = True
+        self._screen.close()
+        seconds = self._clock() - self._began
+        self._screen.line("")
+        if success:
+            self._results(self.plan)
+            self._say([f"Done in {self._used(self.plan, seconds)}"], "bold green")
+            return
+        failed = [job.title for job in self._failed.values()]
+        shown = ", ".join(failed[:5]) + (f" and {len(failed) - 5} more" if len(failed) > 5 else "")
+        what = f"{len(failed)} failed: {shown}" if failed else "stopped"
+        self._say(
+            [f"Not finished: {what}. {len(self._ended)} of {len(self.plan.runs)} runs done."],
+            "bold red",
+        )
+        self._say(
+            [
+                "The same command goes on from there; interrupted runs resume at their last checkpoint."
+            ]
+        )
+
+    def close(self) -> None:
+        """End where nobody said how."""
+        self._screen.close()
+        if not self._is_over and self.plan is not None:
+            self.end(success=False)
+
+    def message(self, text: str, style: str = "") -> None:
+        """Pass on what Snakemake says."""
+        self._say(text.strip().splitlines(), style)
+
+    # What there is to see
+
+    def at_work(self) -> list[RunStatus]:
+        """Return how the runs at work stand."""
+        if self.reader is None:
+            return []
+        return self.reader.read([job.run for job in list(self.jobs.values()) if job.run])
+
+    def light_jobs(self) -> tuple[int, int, list[str]]:
+        """Return how many other jobs are done, of how many, and the titles of those at work."""
+        assert self.plan is not None  # shown after the plan only
+        total = sum(job.run is None for job in self.plan.jobs)
+        busy = [job.title for job in list(self.jobs.values()) if not job.run]
+        return sum(self._light.values()), total, busy
+
+    def progress(self, at_work: Sequence[RunStatus]) -> tuple[float, float | None]:
+        """Return the part of all work that is done, 0 to 1, and the seconds that are left, if they are known."""
+        assert self.plan is not None
+        now = {each.run.name: each for each in at_work} | self._ended
+        runs = [now.get(run.name, RunStatus(run, "waiting")) for run in self.plan.runs]
+        done, total, _ = self.light_jobs()
+        forecast = self.plan.forecast
+        heavy = forecast.device_hours * 3600 if forecast else 0.0
+        cores = forecast.devices.count if forecast else 1
+        light = LIGHT_SECONDS * total
+        whole = heavy + light
+        share = (
+            (heavy * share_done(runs) + light * done / total if total else share_done(runs) * whole)
+            / whole
+            if whole
+            else 0.0
+        )
+        left = time_left(runs)
+        if left is None and forecast:
+            left = forecast.seconds * (1 - share_done(runs))
+        rest = LIGHT_SECONDS * (total - done) / min(cores, 2)
+        return share, None if left is None else left + rest
+
+    # Words
+
+    def _run_line(self, job: Job, status: RunStatus) -> str:
+        assert self.plan is not None
+        top1 = "" if status.top1 is None else f"test top-1 {status.top1:.2f} %, "
+        took = duration(self._clock() - job.since if status.seconds is None else status.seconds)
+        return (
+            f"done     {job.title}: {top1}{took} ({len(self._ended)} of {len(self.plan.runs)} runs)"
+        )
+
+    def _what_goes_on(self, number: int, job: Job) -> str:
+        retries = self.plan.retries if self.plan else 0
+        if self._attempts[number] <= retries:
+            again = "resumes at its last checkpoint" if job.run else "starts anew"
+            return (
+                f"It is started again ({self._attempts[number]} of {retries} retries) and {again}."
+            )
+        if self.plan is None or len(self.plan.jobs) == 1:
+            return "Nothing else was to be done."
+        if self.plan.keeps_going:
+            return "The other jobs go on; what reads its files is not made."
+        return "Jobs at work are finished, no others are started (`--keep-going` would start those that do not need it)."
+
+    def _used(self, plan: Plan, seconds: float) -> str:
+        text = duration(seconds)
+        if plan.forecast and plan.runs:
+            text += f" (forecast for the runs: {duration(plan.forecast.seconds)})"
+            hours = [each.device_hours for each in self._ended.values() if each.device_hours]
+            device = plan.forecast.devices.kind
+            text += (
+                f", {device_hours(sum(hours), device)} (forecast: {plan.forecast.device_hours:.2g})"
+            )
+        return f"{text}."
+
+    def _results(self, plan: Plan) -> None:
+        self._say(result_lines(read_results(plan.study.root, plan.names)))
+        self._say(file_lines(plan))
+
+    def _say(self, lines: Sequence[str], style: str = "") -> None:
+        for line in lines:
+            self._screen.line(line, style)
+
+
+def _all_current(plan: Plan) -> str:
+    runs = sum(f"runs/{run.name}" in plan.names for run in plan.study.runs)
+    return f"all that was asked for is current, {runs} of {len(plan.study.runs)} runs among it."
+
+
+def result_lines(results: Results) -> list[str]:
+    """Return what the tables say, a line for each of the best variants, each arm, and the claims."""
+    lines = []
+    if results.leaders:
+        lines.append("Test top-1 in %, with 95 % intervals")
+        width = max(len(each.variant) for each in results.leaders[:MOST_LEADERS])
+        for place, each in enumerate(results.leaders[:MOST_LEADERS], 1):
+            interval = f"  [{each.low:.2f}, {each.high:.2f}]" if each.low is not None else ""
+            lines.append(
+                f"  {place}  {each.variant:<{width}}  {each.top1:6.2f}{interval}{'  leads' if each.leads else ''}"
+            )
+        if more := len(results.leaders) - MOST_LEADERS:
+            lines += [f"     and {more} more"] if more > 0 else []
+        lines.append(f"  {results.statement}")
+    if results.ablations:
+        lines.append("Ablations, points of top-1 against the baseline")
+        for arm in results.ablations:
+            interval = f" [{arm.low:+.2f}, {arm.high:+.2f}]" if arm.low is not None else ""
+            lines.append(f"  {arm.ablation}: {arm.arm} {arm.delta:+.2f}{interval}: {arm.words}")
+    if results.claims:
+        counts = ", ".join(f"{number} {verdict}" for verdict, number in results.claims.items())
+        lines.append(f"Claims: {counts}")
+    return [line for line in lines if line.strip()]
+
+
+def file_lines(plan: Plan) -> list[str]:
+    """Return the files that a person opens, of those that the invocation was about."""
+    root = plan.study.root
+    files = {
+        "report": f"{root}/report/report.md",
+        "slides/en": f"{root}/slides/deck.en.pptx",
+        "slides/zh": f"{root}/slides/deck.zh.pptx",
+        "comparison": f"{root}/comparison/models.md",
+    }
+    wanted = [file for name, file in files.items() if name in plan.names]
+    return [f"Open: {', '.join(wanted[:3])}"] if wanted else []
