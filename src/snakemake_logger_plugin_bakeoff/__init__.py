@@ -95,10 +95,6 @@ class LogHandler(LogHandlerBase):
                 self.session.fail(
                     fields["jobid"], fields["rule_name"], fields["log"], fields["rule_msg"] or ""
                 )
-            case LogEvent.GROUP_ERROR:
-                for job in fields["job_error_info"]:
-                    message = fields["msg"] or ""
-                    self.session.fail(job["jobid"], job["rule_name"], job["log"], message)
             case LogEvent.ERROR if not (self._shows_all or self._is_told(record)):
                 self._pass_on(record)
             case None:
@@ -111,7 +107,7 @@ class LogHandler(LogHandlerBase):
             LogEvent.JOB_ERROR,
             LogEvent.ERROR,
         ):
-            self.session.message(self.format(record))
+            self.session.block(self.format(record))
 
     def _is_told(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()

@@ -40,7 +40,7 @@ def planned(job):
     record = job.output.get("record")
     if record is None:
         return PlannedJob(job.rule.name, job.rule.name, is_new=True)
-    name = job_name(ROOT, record)
+    name = job_name(Path(ROOT), record)
     run = None
     if job.rule.name == "train":
         run = get_study().run(job.wildcards.variant, int(job.wildcards.seed))
@@ -56,7 +56,7 @@ def tell_plan():
     """Tell what this invocation will do, when the graph of its jobs is complete."""
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in KINDS]
     records = (job.output.get("record") for job in workflow.dag.jobs)
-    names = frozenset(job_name(ROOT, record) for record in records if record)
+    names = frozenset(job_name(Path(ROOT), record) for record in records if record)
     if not jobs and (not names or len(workflow.dag)):
         # A question, or what makes no results.
         return

@@ -81,7 +81,6 @@ def plan_lines(plan: Plan) -> list[str]:
     epochs = counted(int(about["epochs"]), "epoch")
     lines = [
         f"Study {about['name']}: {about['dataset']}, protocol {about['protocol']}, {epochs}",
-        *_wrapped("", _size(study.runs)),
     ]
     planned = {run.name for run in wanted}
     stale = sum(1 for job in plan.jobs if job.run and not job.is_new)
@@ -93,7 +92,7 @@ def plan_lines(plan: Plan) -> list[str]:
         "not asked for": len(study.runs) - len(planned) - done,
     }
     states = [f"{number} {state}" for state, number in numbers.items() if number]
-    lines.append(f"  Runs: {', '.join(states)}")
+    lines += _wrapped("  ", f"{_size(study.runs)}: {', '.join(states)}")
     for rule in _order(plan.jobs):
         lines += _kind_lines(rule, [job for job in plan.jobs if job.rule == rule])
     if plan.forecast:
@@ -107,11 +106,11 @@ def _size(runs: Sequence[Run]) -> str:
     compared = {run.variant for run in runs if run.compared}
     arms = {arm for run in runs for arm in run.arms}
     ablations = {arm.partition("/")[0] for arm in arms}
-    text = f"  {counted(len(runs), 'run')} of {counted(len(variants), 'network')}: "
-    text += f"{counted(len(compared), 'variant')} compared"
-    return text + (
-        f", {counted(len(arms), 'arm')} of {counted(len(ablations), 'ablation')}" if arms else ""
-    )
+    text = f"{counted(len(runs), 'run')} of {counted(len(variants), 'network')} "
+    text += f"({counted(len(compared), 'variant')} compared"
+    if arms:
+        text += f", {counted(len(arms), 'arm')} of {counted(len(ablations), 'ablation')}"
+    return f"{text})"
 
 
 def _order(jobs: Iterable[PlannedJob]) -> list[str]:
@@ -121,22 +120,23 @@ def _order(jobs: Iterable[PlannedJob]) -> list[str]:
 
 
 def _kind_lines(rule: str, jobs: Sequence[PlannedJob]) -> list[str]:
-    head = f"    {kind(rule, len(jobs))}: "
     groups: dict[str, list[PlannedJob]] = {}
     for job in jobs:
         groups.setdefault(_reason(job), []).append(job)
+    number, _, what = kind(rule, len(jobs)).partition(" ")
+    head = f"  {number:>5} {what:<21}"
     if len(groups) == 1:
         (reason,) = groups
-        whom = f"of {_whom(jobs)}, " if reason != NOT_MADE and jobs[0].run else ""
-        return _wrapped(head, f"{whom}{reason}")
+        whom = f"of {_whom(jobs)}: " if reason != NOT_MADE and jobs[0].run else ""
+        return _wrapped(head, f"{whom}{reason}", 30)
     largest = sorted(groups.items(), key=lambda each: -len(each[1]))
-    lines = [head.rstrip(" ")]
+    lines = [head.rstrip()]
     for reason, members in largest[:MOST_REASONS]:
-        whom = f" of {_whom(members)}" if members[0].run else f" ({_names(members)})"
-        lines += _wrapped("      ", f"{len(members)}{whom}: {reason}")
+        whom = f"of {_whom(members)}" if members[0].run else f"({_names(members)})"
+        lines += _wrapped(f"  {len(members):>7} ", f"{whom}: {reason}", 12)
     if rest := largest[MOST_REASONS:]:
-        number = sum(len(members) for _, members in rest)
-        lines.append(f"      {number} for {counted(len(rest), 'other reason')}; `-n -p` shows all")
+        number = f"{sum(len(members) for _, members in rest):>7}"
+        lines.append(f"  {number} for {counted(len(rest), 'other reason')}; `-n -p` shows all jobs")
     return lines
 
 
@@ -193,7 +193,6 @@ def device_hours(hours: float, device: str) -> str:
     return f"{number} {'GPU' if device == 'gpu' else 'core'}-hours"
 
 
-def _wrapped(head: str, text: str) -> list[str]:
+def _wrapped(head: str, text: str, indent: int = 4) -> list[str]:
     """Return `head` and `text` in lines, those after the first indented."""
-    indent = " " * (len(head) - len(head.lstrip()) + 2)
-    return textwrap.wrap(head + text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    return textwrap.wrap(head + text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)

@@ -35,6 +35,11 @@ class PlainScreen:
             self._stream.write(f"{part}\n")
         self._stream.flush()
 
+    def block(self, text: str) -> None:
+        """Write a text as it is."""
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
     def watch(self, session: Session) -> None:
         """Show nothing between events."""
 
@@ -57,6 +62,10 @@ class LiveScreen:
             return
         for part in fitted(text, self._console.width):
             self._console.print(Text(part, style))
+
+    def block(self, text: str) -> None:
+        """Print a text as it is, above the table."""
+        self._console.print(Text(text), soft_wrap=True)
 
     def watch(self, session: Session) -> None:
         """Draw what is at work, once a second, until `close`."""

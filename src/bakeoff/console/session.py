@@ -28,7 +28,11 @@ class Screen(Protocol):
     """Where lines go."""
 
     def line(self, text: str, style: str = "") -> None:
-        """Print a line, or several."""
+        """Print a line; one that is too long goes on in the next."""
+        ...
+
+    def block(self, text: str) -> None:
+        """Print a text as it is."""
         ...
 
     def watch(self, session: Session) -> None:
@@ -168,6 +172,10 @@ class Session:
         """Pass on what Snakemake says."""
         self._say(text.strip().splitlines(), style)
 
+    def block(self, text: str) -> None:
+        """Pass on what Snakemake says of a job, as it says it."""
+        self._screen.block(text)
+
     # What there is to see
 
     def at_work(self) -> list[RunStatus]:
@@ -227,7 +235,7 @@ class Session:
             return "Nothing else was to be done."
         if self.plan.keeps_going:
             return "The other jobs go on; what reads its files is not made."
-        return "Jobs at work are finished, no others are started (`--keep-going` would start those that do not need it)."
+        return "Jobs at work are finished, no others are started (`--keep-going` starts those that do not need it)."
 
     def _used(self, plan: Plan, seconds: float) -> str:
         text = duration(seconds)
