@@ -14,7 +14,13 @@ from pathlib import Path
 import yaml
 
 from bakeoff.study.layers import merge
-from tests.support.project import REPOSITORY, give_networks, keep_networks, project_environment
+from tests.support.project import (
+    REPOSITORY,
+    give_networks,
+    keep_networks,
+    project_environment,
+    use_snakemakes_logger,
+)
 from tests.support.study import small_study
 
 COPIED = ("src", "workflow", "config", "profiles")
@@ -100,6 +106,7 @@ def copy_repository(folder: Path) -> Checkout:
     for name in COPIED:
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(REPOSITORY / name, folder / name, ignore=ignored)
+    use_snakemakes_logger(folder)
     give_networks(folder)
     path = folder / "config" / "config.yaml"
     study = small_study()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -161,8 +160,7 @@ def _reason(job: PlannedJob) -> str:
     causes = [each for each in job.reasons if not each.endswith(MADE_AGAIN)]
     if causes:
         # Files of its own, the same for all of a kind.
-        own = re.compile(rf"\b{re.escape(job.name)}/")
-        return "; ".join(own.sub("", _short(each)) for each in causes)
+        return "; ".join(_short(each).replace(f"{job.name}/", "") for each in causes)
     return FOLLOWS if job.reasons else "asked for by hand"
 
 
@@ -191,6 +189,15 @@ def device_hours(hours: float, device: str) -> str:
     """Return hours of GPUs or cores in words: "58 GPU-hours"."""
     number = f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
     return f"{number} {'GPU' if device == 'gpu' else 'core'}-hours"
+
+
+def clock(seconds: float | None) -> str:
+    """Return a time as h:mm:ss or m:ss; nothing where it is not known."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _wrapped(head: str, text: str, indent: int = 4) -> list[str]:

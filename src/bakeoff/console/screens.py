@@ -125,6 +125,6 @@ def fitted(text: str, width: int) -> list[str]:
         width,
         subsequent_indent=indent,
         break_on_hyphens=False,
-        replace_whitespace=False,
-        drop_whitespace=True,
+        # A path that is longer stays whole.
+        break_long_words=False,
     )

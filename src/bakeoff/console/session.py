@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bakeoff.console.logs import last_error
-from bakeoff.console.plan import KINDS, Plan, device_hours, kind, plan_lines
+from bakeoff.console.plan import KINDS, Plan, clock, device_hours, kind, plan_lines
 from bakeoff.console.results import Results, read_results
 from bakeoff.console.study import Reader, Run, RunStatus, share_done, time_left
 from bakeoff.launch.slurm import Job as SlurmJob
@@ -62,25 +62,27 @@ class Job:
 class Session:
     """What is known of an invocation, and what is said of it."""
 
-    def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, screen: Screen, now: Callable[[], float] = time.monotonic) -> None:
         """Say everything on `screen`."""
-        self._screen, self._clock = screen, clock
+        self._screen, self._now = screen, now
         self.plan: Plan | None = None
         self.reader: Reader | None = None
         self.jobs: dict[int, Job] = {}
         """Those at work, by Snakemake's number."""
         self._ended: dict[str, RunStatus] = {}
         self._light: Counter[str] = Counter()
+        self._wanted: Counter[str] = Counter()
         self._attempts: Counter[int] = Counter()
         self._failed: dict[int, Job] = {}
-        self._began = clock()
+        self._began = now()
         self._is_over = False
 
     # What Snakemake does
 
     def begin(self, plan: Plan, queue: Callable[[], Mapping[str, SlurmJob]] = dict) -> None:
         """Show the plan, and what is at work from now on."""
-        self.plan, self._began = plan, self._clock()
+        self.plan, self._began = plan, self._now()
+        self._wanted = Counter(job.rule for job in plan.jobs)
         if not plan.jobs:
             self._say([f"Nothing to do: {_all_current(plan)}"], "bold green")
             self._results(plan)
@@ -104,7 +106,7 @@ class Session:
         run = None
         if rule == "train" and self.plan:
             run = self.plan.study.run(wildcards["variant"], int(wildcards["seed"]))
-        self.jobs[number] = job = Job(rule, run, log[0] if log else "", self._clock())
+        self.jobs[number] = job = Job(rule, run, log[0] if log else "", self._now())
         if run and self.plan and len(self.plan.runs) <= FEW_RUNS:
             self._screen.line(f"started  {job.title}", "quiet")
 
@@ -120,13 +122,13 @@ class Session:
             self._screen.line(self._run_line(job, status), "green")
             return
         self._light[job.rule] += 1
-        wanted = sum(each.rule == job.rule for each in self.plan.jobs)
+        wanted = self._wanted[job.rule]
         if job.rule in KINDS and self._light[job.rule] == wanted:
             self._screen.line(f"done     {kind(job.rule, wanted)}", "green")
 
     def fail(self, number: int, rule: str, log: Sequence[str], message: str) -> None:
         """Say which job failed, why, where its log is, and what goes on."""
-        job = self.jobs.pop(number, None) or Job(rule, None, log[0] if log else "", self._clock())
+        job = self.jobs.pop(number, None) or Job(rule, None, log[0] if log else "", self._now())
         self._attempts[number] += 1
         self._failed[number] = job
         why = last_error(Path(job.log)) if job.log else None
@@ -143,7 +145,7 @@ class Session:
             return
         self._is_over = True
         self._screen.close()
-        seconds = self._clock() - self._began
+        seconds = self._now() - self._began
         self._screen.line("")
         if success:
             self._results(self.plan)
@@ -198,28 +200,21 @@ class Session:
         runs = [now.get(run.name, RunStatus(run, "waiting")) for run in self.plan.runs]
         done, total, _ = self.light_jobs()
         forecast = self.plan.forecast
-        heavy = forecast.device_hours * 3600 if forecast else 0.0
-        cores = forecast.devices.count if forecast else 1
-        light = LIGHT_SECONDS * total
-        whole = heavy + light
-        share = (
-            (heavy * share_done(runs) + light * done / total if total else share_done(runs) * whole)
-            / whole
-            if whole
-            else 0.0
-        )
+        training = 3600 * forecast.device_hours if forecast else 60.0 * len(runs)
+        cores = min(forecast.devices.count, 2) if forecast else 1
+        made = training * share_done(runs) + LIGHT_SECONDS * done
+        share = made / (training + LIGHT_SECONDS * total)
         left = time_left(runs)
-        if left is None and forecast:
+        if left is None and forecast and not at_work:
             left = forecast.seconds * (1 - share_done(runs))
-        rest = LIGHT_SECONDS * (total - done) / min(cores, 2)
-        return share, None if left is None else left + rest
+        return share, None if left is None else left + LIGHT_SECONDS * (total - done) / cores
 
     # Words
 
     def _run_line(self, job: Job, status: RunStatus) -> str:
         assert self.plan is not None
         top1 = "" if status.top1 is None else f"test top-1 {status.top1:.2f} %, "
-        took = duration(self._clock() - job.since if status.seconds is None else status.seconds)
+        took = clock(self._now() - job.since if status.seconds is None else status.seconds)
         return (
             f"done     {job.title}: {top1}{took} ({len(self._ended)} of {len(self.plan.runs)} runs)"
         )
@@ -296,5 +291,5 @@ def file_lines(plan: Plan) -> list[str]:
         "slides/zh": f"{root}/slides/deck.zh.pptx",
         "comparison": f"{root}/comparison/models.md",
     }
-    wanted = [file for name, file in files.items() if name in plan.names]
-    return [f"Open: {', '.join(wanted[:3])}"] if wanted else []
+    wanted = [f"  {file}" for name, file in files.items() if name in plan.names]
+    return ["Open", *wanted[:3]] if wanted else []

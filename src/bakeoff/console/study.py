@@ -10,7 +10,7 @@ import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,11 +82,14 @@ class Study:
 
     def run(self, variant: str, seed: int) -> Run | None:
         """Return one of its runs; for a seed that it has not, one like the variant's others."""
-        of_variant = [run for run in self.runs if run.variant == variant]
-        found = next((run for run in of_variant if run.seed == seed), None)
-        if found is None and of_variant:
-            return replace(of_variant[0], seed=seed, arms=(), compared=False)
+        found = self._by_name.get((variant, seed))
+        if found is None and (alike := next((r for r in self.runs if r.variant == variant), None)):
+            return replace(alike, seed=seed, arms=(), compared=False)
         return found
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str, int], Run]:
+        return {(run.variant, run.seed): run for run in self.runs}
 
 
 def study_of(root: Path, specs: Mapping[str, Mapping[str, Any]]) -> Study:

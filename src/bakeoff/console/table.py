@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from bakeoff.console.plan import clock
 from bakeoff.console.study import RunState, RunStatus, counted_states, share_done, time_left
 
 STYLES: Mapping[RunState, str] = {
@@ -31,15 +32,6 @@ def is_plain(environment: Mapping[str, str], is_terminal: bool) -> bool:
         or environment.get("TERM") in ("dumb", "unknown", "", None)
         or any(environment.get(name) for name in ("NO_COLOR", "CI"))
     )
-
-
-def clock(seconds: float | None) -> str:
-    """Return a time as h:mm:ss or m:ss; nothing where it is not known."""
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def runs_table(runs: Sequence[RunStatus], most: int | None = None, *, state: bool = True) -> Table:
