@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -76,6 +76,7 @@ class Session:
         self._failed: dict[int, Job] = {}
         self._began = now()
         self._is_over = False
+        self._on_cluster = False
 
     # What Snakemake does
 
@@ -96,6 +97,7 @@ class Session:
             self._is_over = True
         else:
             self.reader = Reader(plan.study, queue, stale=False)
+            self._on_cluster = queue is not dict
             self._screen.line("")
             self._screen.watch(self)
 
@@ -184,7 +186,14 @@ class Session:
         """Return how the runs at work stand."""
         if self.reader is None:
             return []
-        return self.reader.read([job.run for job in list(self.jobs.values()) if job.run])
+        found = self.reader.read([job.run for job in list(self.jobs.values()) if job.run])
+        if self._on_cluster:
+            return found
+        # What was started on this machine and says nothing yet.
+        return [
+            each if each.state == "running" else replace(each, state="waiting", device="starting")
+            for each in found
+        ]
 
     def light_jobs(self) -> tuple[int, int, list[str]]:
         """Return how many other jobs are done, of how many, and the titles of those at work."""
@@ -204,9 +213,12 @@ class Session:
         cores = min(forecast.devices.count, 2) if forecast else 1
         made = training * share_done(runs) + LIGHT_SECONDS * done
         share = made / (training + LIGHT_SECONDS * total)
+        trained = share_done(runs)
         left = time_left(runs)
-        if left is None and forecast and not at_work:
-            left = forecast.seconds * (1 - share_done(runs))
+        if left is None and trained:
+            left = (self._now() - self._began) * (1 - trained) / trained
+        elif left is None and forecast:
+            left = forecast.seconds
         return share, None if left is None else left + LIGHT_SECONDS * (total - done) / cores
 
     # Words
