@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bakeoff.cli import main
-from bakeoff.console.logs import last_error
+from bakeoff.console.logs import last_error, last_words
 from bakeoff.console.study import Reader, RunStatus, load_study, share_done, time_left
 from bakeoff.errors import UserError
 from bakeoff.jobs.records import ended, save_record, start_record
@@ -183,6 +183,21 @@ def test_the_log_says_why_a_job_failed(tmp_path: Path, log: str, says: str | Non
     write(tmp_path / "log", log)
     assert last_error(tmp_path / "log") == says
     assert last_error(tmp_path / "absent") is None
+
+
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        ("2026-01-01 10:00:00,000 INFO epoch 3/4\n", None),
+        ("2026-01-01 10:00:00,000 INFO epoch 3/4\nSegmentation fault\n", "Segmentation fault"),
+        ("2026-01-01 10:00:00,000 WARNING stopped by SIGTERM\n", "stopped by SIGTERM"),
+        ("Say why the change is harmless.\n", "Say why the change is harmless."),
+    ],
+)
+def test_what_a_job_that_failed_said_last(tmp_path: Path, log: str, says: str | None) -> None:
+    write(tmp_path / "log", log)
+    assert last_words(tmp_path / "log") == says
+    assert last_error(tmp_path / "log") is None
 
 
 def test_a_failed_run_says_why(root: Path) -> None:

@@ -16,17 +16,33 @@ def last_error(log: Path) -> str | None:
 
     Of an error of the program it is the last line of the traceback.
     """
+    level, message, _ = _last(log)
+    return message if level == "ERROR" else None
+
+
+def last_words(log: Path) -> str | None:
+    """Return what a job that has failed said last: an error, a warning that it was stopped, or what it printed."""
+    level, message, printed = _last(log)
+    return message if level in ("ERROR", "WARNING") else printed
+
+
+def _last(log: Path) -> tuple[str, str, str | None]:
+    """Return level and message of a log's last entry, and the last line of what was printed after it."""
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES))
             lines = stream.read().decode("utf-8", errors="replace").splitlines()
     except OSError:
-        return None
-    entries = [number for number, line in enumerate(lines) if _ENTRY.match(line)]
-    if not entries:
-        return _raised(lines)
-    level, message = _ENTRY.fullmatch(lines[entries[-1]]).groups()  # type: ignore[union-attr]
-    return (_raised(lines[entries[-1] + 1 :]) or message) if level == "ERROR" else None
+        return "", "", None
+    entries = [
+        (number, found) for number, line in enumerate(lines) if (found := _ENTRY.match(line))
+    ]
+    start, entry = entries[-1] if entries else (-1, None)
+    printed = [line for line in lines[start + 1 :] if line.strip()]
+    raised = _raised(printed)
+    if entry is None:
+        return ("ERROR" if raised else ""), raised or "", printed[-1] if printed else None
+    return entry[1], raised or entry[2], printed[-1] if printed else None
 
 
 def _raised(lines: list[str]) -> str | None:

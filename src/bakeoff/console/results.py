@@ -52,7 +52,7 @@ def read_results(root: Path, jobs: Collection[str]) -> Results:
     """Return what the tables say that `jobs` made: `comparison`, `ablations/{name}`, `claims`."""
     leaders = _leaders(_rows(root / "comparison" / "models.csv")) if "comparison" in jobs else ()
     verdicts: list[Verdict] = []
-    for job in jobs:
+    for job in sorted(jobs):
         folder, _, name = job.partition("/")
         if folder == "ablations":
             verdicts += _verdicts(name, _rows(root / "ablation" / f"{name}.csv"))

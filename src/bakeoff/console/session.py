@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from bakeoff.console.logs import last_error
+from bakeoff.console.logs import last_words
 from bakeoff.console.plan import KINDS, Plan, clock, device_hours, kind, plan_lines
 from bakeoff.console.results import Results, read_results
 from bakeoff.console.study import Reader, Run, RunStatus, share_done, time_left
@@ -133,7 +133,7 @@ class Session:
         job = self.jobs.pop(number, None) or Job(rule, None, log[0] if log else "", self._now())
         self._attempts[number] += 1
         self._failed[number] = job
-        why = last_error(Path(job.log)) if job.log else None
+        why = last_words(Path(job.log)) if job.log else None
         self._say(
             [f"FAILED   {job.title}: {why or message or 'it ended without a word'}"], "bold red"
         )
