@@ -67,8 +67,12 @@ class LogHandler(LogHandlerBase):
             self._show(record)
         except BrokenPipeError:
             raise
-        except Exception:
-            self.handleError(record)
+        except Exception as error:
+            # What is shown must not stop what is computed.
+            if self.common_settings.verbose:
+                self.handleError(record)
+            else:
+                print(f"The console failed: {error!r}; --verbose says where.", file=sys.stderr)
 
     def close(self) -> None:
         """Say the last word."""

@@ -161,13 +161,17 @@ def test_signals_reach_what_runs_below_snakemake(tmp_path: Path) -> None:
 
 def test_only_our_jobs_in_this_folder_count(tmp_path: Path, add_command: AddCommand) -> None:
     queue = (
-        f"12|RUNNING|bakeoff_1f0e|{tmp_path}",
-        "13|PENDING|bakeoff_1f0e|/another/folder",
-        f"14|RUNNING|interactive|{tmp_path}",
-        f"15|PENDING|bakeoff_77aa|{tmp_path}",
+        f"12|RUNNING|bakeoff_1f0e|rule_train_wildcards_x_0|{tmp_path}",
+        "13|PENDING|bakeoff_1f0e|rule_train_wildcards_x_1|/another/folder",
+        f"14|RUNNING|interactive||{tmp_path}",
+        f"15|PENDING|bakeoff_77aa||{tmp_path}",
+        "",
     )
     add_command("squeue", "\n".join(f"echo '{line}'" for line in queue))
-    assert jobs_left(tmp_path) == [Job("12", "RUNNING"), Job("15", "PENDING")]
+    assert jobs_left(tmp_path) == [
+        Job("12", "RUNNING", "rule_train_wildcards_x_0"),
+        Job("15", "PENDING"),
+    ]
     with pytest.raises(UserError, match=r"12 \(running\), 15 \(pending\).* scancel 12 15"):
         check_no_job_is_left(tmp_path)
 

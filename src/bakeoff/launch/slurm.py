@@ -86,7 +86,8 @@ def jobs_left(folder: Path) -> list[Job]:
     done = _output(command)
     if done is None:
         return []
-    rows = [line.split("|", 4) for line in done.splitlines()]
+    # The profile's own `squeue` answers an empty queue with an empty line.
+    rows = [line.split("|", 4) for line in done.splitlines() if line]
     return [
         Job(number, state, comment)
         for number, state, name, comment, where in rows
