@@ -23,9 +23,11 @@ NOISE = (
     "Assuming unrestricted shared filesystem",
     "host: ",
     "Complete log(s)",
+    "Config file ",
 )
 # What it says while jobs run and is worth a line.
-NEWS = ("Terminating processes", "Will exit after finishing", "Shutting down")
+NEWS = "Will exit after finishing"
+INTERRUPTED = "Terminating processes on user request"
 # What the plugin has said itself, in better words.
 TOLD = (
     "Exiting because a job execution failed",
@@ -123,6 +125,8 @@ class LogHandler(LogHandlerBase):
         text = record.getMessage()
         if self.common_settings.verbose:
             self._pass_on(record)
+        elif text.startswith(INTERRUPTED):
+            self.session.stop()
         elif any(each in text for each in TOLD):
             return
         elif record.levelno >= logging.WARNING or (

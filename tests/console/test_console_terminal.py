@@ -150,7 +150,7 @@ def test_where_there_is_no_terminal_each_event_is_a_line(tmp_path: Path) -> None
     assert "of 2 variants: eca.py changed" in shown
     assert "started  resnet_20 seed 0" in lines
     assert "done     resnet_20 seed 0: test top-1 37.50 %, 1:12 (1 of 4 runs)" in lines
-    assert any(line.startswith("Done in ") and "forecast: 0.033" in line for line in lines)
+    assert any(line.startswith("Done in ") and "forecast: 2 core-minutes" in line for line in lines)
     assert "\x1b" not in shown
     assert max(map(len, lines)) <= 100
     assert not re.search("Select jobs|Conda|Provided|Building|Missing output|Job stats", shown)
@@ -171,7 +171,7 @@ def test_on_a_terminal_a_table_follows_the_runs_at_work(tmp_path: Path, columns:
     assert "done     resnet_20 seed 0: test top-1 37.50 %" in text
     # The table is gone at the end, and the cursor is back.
     assert raw.count("\x1b[?25l") == raw.count("\x1b[?25h")
-    assert text.rstrip().splitlines()[-1].startswith("Done in")
+    assert any(line.startswith("Done in") for line in text.rstrip().splitlines()[-2:])
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"NO_COLOR": "1"}, {"CI": "true"}])
@@ -203,11 +203,30 @@ def test_a_failure_is_a_sentence_and_says_what_goes_on(tmp_path: Path) -> None:
         *LAST,
     ]
     shown = drive(tmp_path, events)
-    assert "FAILED   resnet_20 seed 0: resnet_20/seed0: the loss is not finite at step 7." in shown
+    assert "FAILED   resnet_20 seed 0: the loss is not finite at step 7." in shown
     assert f"         Log: {log}\n" in shown
     assert "Jobs at work are finished, no others are started" in shown
     assert "Not finished: 1 failed: resnet_20 seed 0. 0 of 4 runs done." in shown
     assert not re.search("Traceback|WorkflowError|Exiting because|Error in rule", shown)
+
+
+def test_who_interrupts_it_is_told_of_no_failure(tmp_path: Path) -> None:
+    log = tmp_path / "seed0.log"
+    log.write_text(
+        "2026-01-01 10:00:00,000 WARNING resnet_20/seed0: stopped at step 30 by SIGINT.\n"
+    )
+    events = [
+        *BEGIN,
+        started(1, "train", str(log), variant="resnet_20", seed="0"),
+        {"message": "Terminating processes on user request, this might take some time."},
+        *failed(1, "train", str(log)),
+        {"bakeoff": "Ended", "success": False},
+    ]
+    shown = drive(tmp_path, events)
+    assert "stopped  resnet_20 seed 0: stopped at step 30 by SIGINT." in shown
+    assert "Not finished: stopped. 0 of 4 runs done." in shown
+    assert "The same command goes on from there" in shown
+    assert "FAILED" not in shown
 
 
 @pytest.mark.parametrize(

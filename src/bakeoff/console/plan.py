@@ -73,8 +73,8 @@ def kind(rule: str, number: int) -> str:
     return f"{number} {one if number == 1 else several}"
 
 
-def plan_lines(plan: Plan) -> list[str]:
-    """Return a plan in lines of at most 100 columns."""
+def plan_lines(plan: Plan, width: int = WIDTH) -> list[str]:
+    """Return a plan in lines of at most `width` columns."""
     study, wanted = plan.study, plan.runs
     about = study.about
     epochs = counted(int(about["epochs"]), "epoch")
@@ -91,13 +91,23 @@ def plan_lines(plan: Plan) -> list[str]:
         "not asked for": len(study.runs) - len(planned) - done,
     }
     states = [f"{number} {state}" for state, number in numbers.items() if number]
-    lines += _wrapped("  ", f"{_size(study.runs)}: {', '.join(states)}")
+    lines.append(f"  {_size(study.runs)}: {', '.join(states)}")
     for rule in _order(plan.jobs):
         lines += _kind_lines(rule, [job for job in plan.jobs if job.rule == rule])
     if plan.forecast:
-        lines += _wrapped("  Forecast: ", _forecast(plan.forecast))
+        lines.append(f"  Forecast: {_forecast(plan.forecast)}")
     lines.append(f"  Results: {study.root}")
-    return lines
+    return [part for line in lines for part in fitted(line, width)]
+
+
+def fitted(line: str, width: int) -> list[str]:
+    """Return a line in parts that fit; those after the first are indented. A path that is longer stays whole."""
+    if len(line) <= width:
+        return [line]
+    indent = " " * min(30, len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(
+        line, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _size(runs: Sequence[Run]) -> str:
@@ -127,12 +137,12 @@ def _kind_lines(rule: str, jobs: Sequence[PlannedJob]) -> list[str]:
     if len(groups) == 1:
         (reason,) = groups
         whom = f"of {_whom(jobs)}: " if reason != NOT_MADE and jobs[0].run else ""
-        return _wrapped(head, f"{whom}{reason}", 30)
+        return [f"{head}{whom}{reason}"]
     largest = sorted(groups.items(), key=lambda each: -len(each[1]))
     lines = [head.rstrip()]
     for reason, members in largest[:MOST_REASONS]:
         whom = f"of {_whom(members)}" if members[0].run else f"({_names(members)})"
-        lines += _wrapped(f"  {len(members):>7} ", f"{whom}: {reason}", 12)
+        lines.append(f"  {len(members):>7} {whom}: {reason}")
     if rest := largest[MOST_REASONS:]:
         number = f"{sum(len(members) for _, members in rest):>7}"
         lines.append(f"  {number} for {counted(len(rest), 'other reason')}; `-n -p` shows all jobs")
@@ -187,8 +197,11 @@ def _forecast(forecast: Forecast) -> str:
 
 def device_hours(hours: float, device: str) -> str:
     """Return hours of GPUs or cores in words: "58 GPU-hours"."""
+    what = "GPU" if device == "gpu" else "core"
+    if hours < 0.1:
+        return f"{60 * hours:.2g} {what}-minutes"
     number = f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
-    return f"{number} {'GPU' if device == 'gpu' else 'core'}-hours"
+    return f"{number} {what}-hours"
 
 
 def clock(seconds: float | None) -> str:
@@ -198,8 +211,3 @@ def clock(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def _wrapped(head: str, text: str, indent: int = 4) -> list[str]:
-    """Return `head` and `text` in lines, those after the first indented."""
-    return textwrap.wrap(head + text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)

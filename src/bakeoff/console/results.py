@@ -63,6 +63,7 @@ def read_results(root: Path, jobs: Collection[str]) -> Results:
 
 
 def _leaders(rows: Sequence[Row]) -> tuple[Leader, ...]:
+    rows = [row for row in rows if row.get("top1_mean")]
     return tuple(
         Leader(
             row.get("display") or row["variant"],
@@ -70,10 +71,9 @@ def _leaders(rows: Sequence[Row]) -> tuple[Leader, ...]:
             _number(row, "top1_ci_low"),
             _number(row, "top1_ci_high"),
             # The rank that a variant has for certain is the best that it may have.
-            _number(row, "rank_low") == 1,
+            len(rows) > 1 and _number(row, "rank_low") == 1,
         )
         for row in rows
-        if row.get("top1_mean")
     )
 
 

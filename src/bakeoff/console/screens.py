@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
 from typing import TYPE_CHECKING, TextIO
 
@@ -10,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from bakeoff.console.plan import WIDTH
+from bakeoff.console.plan import WIDTH, fitted
 from bakeoff.console.table import overall, runs_table
 
 if TYPE_CHECKING:
@@ -25,13 +24,15 @@ SPARE_LINES = 7
 class PlainScreen:
     """A line for each event, at most 100 columns wide."""
 
+    width = WIDTH
+
     def __init__(self, stream: TextIO) -> None:
         """Write to `stream`."""
         self._stream = stream
 
     def line(self, text: str, style: str = "") -> None:
         """Write a line; one that is too long goes on in the next."""
-        for part in fitted(text, WIDTH):
+        for part in fitted(text, self.width):
             self._stream.write(f"{part}\n")
         self._stream.flush()
 
@@ -55,12 +56,17 @@ class LiveScreen:
         self._console = console
         self._live: Live | None = None
 
+    @property
+    def width(self) -> int:
+        """The columns of a line."""
+        return min(self._console.width, 2 * WIDTH)
+
     def line(self, text: str, style: str = "") -> None:
         """Print a line above the table."""
         if style == "quiet":
             # The table shows it.
             return
-        for part in fitted(text, self._console.width):
+        for part in fitted(text, self.width):
             self._console.print(Text(part, style))
 
     def block(self, text: str) -> None:
@@ -113,18 +119,3 @@ class _View:
         words += [", ".join(busy[:2])] if busy else []
         share, left = self._session.progress(runs)
         return Group(*parts, overall(share, left, words))
-
-
-def fitted(text: str, width: int) -> list[str]:
-    """Return a line in parts that fit; those after the first are indented as far as its second word."""
-    if len(text) <= width:
-        return [text]
-    indent = " " * min(9, len(text) - len(text.lstrip()) + 2)
-    return textwrap.wrap(
-        text,
-        width,
-        subsequent_indent=indent,
-        break_on_hyphens=False,
-        # A path that is longer stays whole.
-        break_long_words=False,
-    )

@@ -27,6 +27,11 @@ FEW_RUNS = 60
 class Screen(Protocol):
     """Where lines go."""
 
+    @property
+    def width(self) -> int:
+        """The columns of a line."""
+        ...
+
     def line(self, text: str, style: str = "") -> None:
         """Print a line; one that is too long goes on in the next."""
         ...
@@ -77,6 +82,7 @@ class Session:
         self._began = now()
         self._is_over = False
         self._on_cluster = False
+        self._is_stopping = False
 
     # What Snakemake does
 
@@ -89,7 +95,7 @@ class Session:
             self._results(plan)
             self._is_over = True
             return
-        head, *lines = plan_lines(plan)
+        head, *lines = plan_lines(plan, self._screen.width)
         self._say([head], "bold")
         self._say(lines)
         if plan.is_dry:
@@ -133,13 +139,23 @@ class Session:
         job = self.jobs.pop(number, None) or Job(rule, None, log[0] if log else "", self._now())
         self._attempts[number] += 1
         self._failed[number] = job
-        why = last_words(Path(job.log)) if job.log else None
-        self._say(
-            [f"FAILED   {job.title}: {why or message or 'it ended without a word'}"], "bold red"
-        )
+        why = (last_words(Path(job.log)) if job.log else None) or message
+        if job.run:
+            why = why.removeprefix(f"{job.run.name}: ")
+        if self._is_stopping:
+            self._screen.line(f"stopped  {job.title}{f': {why}' if why else ''}", "yellow")
+            return
+        self._screen.line(f"FAILED   {job.title}: {why or 'it ended without a word'}", "bold red")
         if job.log:
-            self._say([f"         Log: {job.log}"])
-        self._say([f"         {self._what_goes_on(number, job)}"])
+            self._screen.line(f"         Log: {job.log}")
+        self._screen.line(f"         {self._what_goes_on(number, job)}")
+
+    def stop(self) -> None:
+        """Note that the user has interrupted Snakemake."""
+        self._is_stopping = True
+        self._screen.line(
+            "Stopping. Runs save a checkpoint first, which may take a moment.", "yellow"
+        )
 
     def end(self, success: bool) -> None:
         """Say how the invocation ended."""
@@ -155,16 +171,11 @@ class Session:
             return
         failed = [job.title for job in self._failed.values()]
         shown = ", ".join(failed[:5]) + (f" and {len(failed) - 5} more" if len(failed) > 5 else "")
-        what = f"{len(failed)} failed: {shown}" if failed else "stopped"
-        self._say(
-            [f"Not finished: {what}. {len(self._ended)} of {len(self.plan.runs)} runs done."],
-            "bold red",
-        )
-        self._say(
-            [
-                "The same command goes on from there; interrupted runs resume at their last checkpoint."
-            ]
-        )
+        what = f"{len(failed)} failed: {shown}" if failed and not self._is_stopping else "stopped"
+        runs = f" {len(self._ended)} of {len(self.plan.runs)} runs done." if self.plan.runs else ""
+        self._screen.line(f"Not finished: {what}.{runs}", "bold red")
+        resumes = "; interrupted runs resume at their last checkpoint" if self.plan.runs else ""
+        self._screen.line(f"The same command goes on from there{resumes}.")
 
     def close(self) -> None:
         """End where nobody said how."""
@@ -250,9 +261,7 @@ class Session:
             text += f" (forecast for the runs: {duration(plan.forecast.seconds)})"
             hours = [each.device_hours for each in self._ended.values() if each.device_hours]
             device = plan.forecast.devices.kind
-            text += (
-                f", {device_hours(sum(hours), device)} (forecast: {plan.forecast.device_hours:.2g})"
-            )
+            text += f", {device_hours(sum(hours), device)} (forecast: {device_hours(plan.forecast.device_hours, device)})"
         return f"{text}."
 
     def _results(self, plan: Plan) -> None:
