@@ -140,7 +140,7 @@ def drive_on_terminal(
 
 
 def text_of(raw: str) -> str:
-    return ESCAPES.sub("", raw).replace("\r", "\n")
+    return re.sub(r"[\r\n]+", "\n", ESCAPES.sub("", raw))
 
 
 def test_where_there_is_no_terminal_each_event_is_a_line(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ class Session:
         self._screen.line("")
         if success:
             self._results(self.plan)
-            self._say([f"Done in {self._used(self.plan, seconds)}"], "bold green")
+            self._screen.line(self._used(self.plan, seconds), "bold green")
             return
         failed = [job.title for job in self._failed.values()]
         shown = ", ".join(failed[:5]) + (f" and {len(failed) - 5} more" if len(failed) > 5 else "")
@@ -256,12 +256,12 @@ class Session:
         return "Jobs at work are finished, no others are started (`--keep-going` starts those that do not need it)."
 
     def _used(self, plan: Plan, seconds: float) -> str:
-        text = duration(seconds)
+        text = f"Done in {duration(seconds)}"
         if plan.forecast and plan.runs:
-            text += f" (forecast for the runs: {duration(plan.forecast.seconds)})"
-            hours = [each.device_hours for each in self._ended.values() if each.device_hours]
-            device = plan.forecast.devices.kind
-            text += f", {device_hours(sum(hours), device)} (forecast: {device_hours(plan.forecast.device_hours, device)})"
+            used = sum(each.device_hours or 0.0 for each in self._ended.values())
+            device, expected = plan.forecast.devices.kind, plan.forecast.device_hours
+            text += f" (forecast for the runs: {duration(plan.forecast.seconds)}), "
+            text += f"{device_hours(used, device)} (forecast: {device_hours(expected, device)})"
         return f"{text}."
 
     def _results(self, plan: Plan) -> None:
