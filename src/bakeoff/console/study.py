@@ -172,7 +172,7 @@ class Reader:
         job = queue.get(f"rule_train_wildcards_{run.variant}_{run.seed}")
         pulse = read_pulse(checkpoints)
         if pulse is not None and pulse.is_alive:
-            last = _last_epoch(checkpoints / "history.csv")
+            last = _epoch_row(checkpoints / "history.csv")
             number = job.number if job else pulse.slurm_job
             return RunStatus(
                 run,
@@ -194,10 +194,15 @@ class Reader:
         return self._finished_run(run) or self._begun(run, "waiting", checkpoints)
 
     def _begun(self, run: Run, state: RunState, checkpoints: Path) -> RunStatus:
-        """Return the status of a run that is not at work, and may have been interrupted."""
-        last = _last_epoch(checkpoints / "history.csv")
-        epoch = int(last.get("epoch", 0))
-        return RunStatus(run, state, epoch / run.epochs, epoch=epoch, top1=last.get("val_top1"))
+        """Return the status of a run that is not at work, and may have been interrupted: it resumes a checkpoint."""
+        names = sorted(path.stem for path in checkpoints.glob("step-*.pt"))
+        pulse = read_pulse(checkpoints)
+        if not names or pulse is None:
+            return RunStatus(run, state)
+        share = int(names[-1].removeprefix("step-")) / pulse.steps
+        epoch = int(share * run.epochs + 1e-9)
+        row = _epoch_row(checkpoints / "history.csv", epoch)
+        return RunStatus(run, state, share, epoch=epoch, top1=row.get("val_top1"))
 
     def _finished_run(self, run: Run) -> RunStatus | None:
         try:
@@ -264,11 +269,14 @@ def counted_states(runs: Sequence[RunStatus]) -> dict[RunState, int]:
     return {state: found[state] for state in order if found[state]}
 
 
-def _last_epoch(history: Path) -> dict[str, float]:
-    """Return the last row of a history; nothing where there is none."""
+def _epoch_row(history: Path, epoch: int | None = None) -> dict[str, float]:
+    """Return the row of an epoch, or the last one, of a history; nothing where there is none."""
     try:
         with history.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        return {key: float(value) for key, value in rows[-1].items()} if rows else {}
+            rows = [
+                {key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)
+            ]
     except (OSError, ValueError, TypeError):
         return {}
+    found = [row for row in rows if epoch in (None, row.get("epoch"))]
+    return found[-1] if found else {}

@@ -62,13 +62,16 @@ class Pulse:
             self._thread.join()
 
     def _tell(self) -> None:
-        while True:
-            # A disk that is full or away must not stop a training for this.
-            with suppress(OSError):
-                told = replace(self._status, updated=time.time())
-                write_json(self._folder / STATUS, asdict(told))
-            if self._end.wait(PULSE_SECONDS):
-                return
+        self._write()
+        while not self._end.wait(PULSE_SECONDS):
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        # A disk that is full or away must not stop a training for this.
+        with suppress(OSError):
+            told = replace(self._status, updated=time.time())
+            write_json(self._folder / STATUS, asdict(told))
 
 
 def log_epoch(record: EpochRecord, epochs: int, elapsed: float) -> None:

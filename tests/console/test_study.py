@@ -114,7 +114,11 @@ def test_a_run_whose_process_is_gone_is_not_at_work_and_keeps_its_epochs(root: P
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     at_work(root, pid=gone.pid)
-    write(root / "checkpoints/resnet_56/seed0/history.csv", "epoch,val_top1\n2,20.25\n")
+    folder = root / "checkpoints/resnet_56/seed0"
+    write(folder / "history.csv", "epoch,val_top1\n1,10.5\n2,20.25\n3,30.0\n")
+    assert (status(root).state, status(root).share) == ("waiting", 0.0)
+    # It resumes here, and does the third epoch again.
+    write(folder / "step-000000050.pt", "")
     found = status(root)
     assert (found.state, found.epoch, found.share, found.top1) == ("waiting", 2, 0.5, 20.25)
     assert found.seconds_left is None and found.device == ""

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).parent
+DRIVER = Path(__file__).parents[1] / "support" / "console.py"
 ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07)")
 ECA = "eca_resnet_20_after_addition"
 BEGIN = [
@@ -92,7 +92,7 @@ def drive(folder: Path, events: list[dict[str, Any]], **environment: str) -> str
     """Return what the plugin writes where stderr is no terminal."""
     command = [
         sys.executable,
-        str(HERE / "drive.py"),
+        str(DRIVER),
         str(folder),
         str(write_events(folder, events)),
     ]
@@ -116,7 +116,7 @@ def drive_on_terminal(
     }
     command = [
         sys.executable,
-        str(HERE / "drive.py"),
+        str(DRIVER),
         str(folder),
         str(write_events(folder, events)),
     ]

@@ -1,4 +1,4 @@
-"""Drives the logger plugin as Snakemake does: `python drive.py FOLDER EVENTS`.
+"""Drives the logger plugin as Snakemake does: `python tests/support/console.py FOLDER EVENTS`.
 
 An event is a line of JSON: the fields of a log record. `{"bakeoff": "Begun"}` stands for the plan of a study in FOLDER,
 `{"pause": seconds}` for time, `{"at_work": run}` and `{"complete": run}` for what a run does meanwhile.

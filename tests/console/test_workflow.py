@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.project import REPOSITORY, project_environment
+
 STUDY = """\
 name: tiny
 results_root: results/tiny
@@ -34,14 +34,13 @@ class Checkout:
     folder: Path
 
     def snakemake(self, target: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         snakefile = str(REPOSITORY / "workflow" / "Snakefile")
         command = [sys.executable, "-m", "snakemake", target, "--snakefile", snakefile]
         profile = ("--profile", "profiles/cpu", "--cores", "1", "--configfile", "tiny.yaml")
         return subprocess.run(
             [*command, *profile, *arguments],
             cwd=self.folder,
-            env={**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY / "src")},
+            env=project_environment(),
             capture_output=True,
             text=True,
             check=False,
