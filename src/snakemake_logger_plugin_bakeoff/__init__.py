@@ -48,7 +48,7 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         """Note that no job has started."""
-        self._executing = False
+        self._executing = self._has_failed = False
         self._shows_all = self.common_settings.verbose or self.common_settings.printshellcmds
 
     @cached_property
@@ -60,8 +60,9 @@ class LogHandler(LogHandlerBase):
 
         stream = sys.stdout if self.common_settings.stdout else sys.stderr
         if self.common_settings.nocolor or is_plain(os.environ, stream.isatty()):
-            return Session(PlainScreen(stream))
-        return Session(LiveScreen(console_for(stderr=stream is sys.stderr)))
+            return Session(PlainScreen(stream), tells_all=self._shows_all)
+        screen = LiveScreen(console_for(stderr=stream is sys.stderr))
+        return Session(screen, tells_all=self._shows_all)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show a record, or leave it out."""
@@ -73,7 +74,8 @@ class LogHandler(LogHandlerBase):
             # What is shown must not stop what is computed.
             if self.common_settings.verbose:
                 self.handleError(record)
-            else:
+            elif not self._has_failed:
+                self._has_failed = True
                 print(f"The console failed: {error!r}; --verbose says where.", file=sys.stderr)
 
     def close(self) -> None:

@@ -108,7 +108,8 @@ def test_a_dry_run_says_why_and_lists_jobs_when_asked(checkout: Checkout) -> Non
     assert "comparison           what it reads is made again" in plain.stdout
     assert "rule train:" not in plain.stdout
     shown = checkout.snakemake(MODELS, "-p", *stale).stdout
-    assert "rule train:" in shown and "train.py" in shown and "recipe.label_smoothing" in shown
+    assert "rule train:" in shown and "scripts/train.py" in shown
+    assert "stale: resnet_20/seed0: recipe.label_smoothing: 0.0 -> 0.1" in shown.splitlines()
 
 
 @pytest.mark.usefixtures("made")

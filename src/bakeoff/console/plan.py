@@ -47,6 +47,13 @@ class PlannedJob:
     reasons: tuple[str, ...] = ()
     """Of a job that was made before: why it is stale."""
 
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Those of the reasons that do not follow from another job's."""
+        if self.is_new:
+            return ()
+        return tuple(each for each in self.reasons if not each.endswith(MADE_AGAIN))
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -167,10 +174,9 @@ def _names(jobs: Sequence[PlannedJob]) -> str:
 def _reason(job: PlannedJob) -> str:
     if job.is_new:
         return NOT_MADE
-    causes = [each for each in job.reasons if not each.endswith(MADE_AGAIN)]
-    if causes:
+    if job.causes:
         # Files of its own, the same for all of a kind.
-        return "; ".join(_short(each).replace(f"{job.name}/", "") for each in causes)
+        return "; ".join(_short(each).replace(f"{job.name}/", "") for each in job.causes)
     return FOLLOWS if job.reasons else "asked for by hand"
 
 

@@ -67,9 +67,9 @@ class Job:
 class Session:
     """What is known of an invocation, and what is said of it."""
 
-    def __init__(self, screen: Screen, now: Callable[[], float] = time.monotonic) -> None:
-        """Say everything on `screen`."""
-        self._screen, self._now = screen, now
+    def __init__(self, screen: Screen, *, tells_all: bool = False) -> None:
+        """Say everything on `screen`; with `tells_all`, of each stale job why."""
+        self._screen, self._tells_all = screen, tells_all
         self.plan: Plan | None = None
         self.reader: Reader | None = None
         self.jobs: dict[int, Job] = {}
@@ -79,7 +79,7 @@ class Session:
         self._wanted: Counter[str] = Counter()
         self._attempts: Counter[int] = Counter()
         self._failed: dict[int, Job] = {}
-        self._began = now()
+        self._began = time.monotonic()
         self._is_over = False
         self._on_cluster = False
         self._is_stopping = False
@@ -88,7 +88,7 @@ class Session:
 
     def begin(self, plan: Plan, queue: Callable[[], Mapping[str, SlurmJob]] = dict) -> None:
         """Show the plan, and what is at work from now on."""
-        self.plan, self._began = plan, self._now()
+        self.plan, self._began = plan, time.monotonic()
         self._wanted = Counter(job.rule for job in plan.jobs)
         if not plan.jobs:
             self._say([f"Nothing to do: {_all_current(plan)}"], "bold green")
@@ -98,6 +98,12 @@ class Session:
         head, *lines = plan_lines(plan, self._screen.width)
         self._say([head], "bold")
         self._say(lines)
+        if self._tells_all:
+            for job in plan.jobs:
+                if causes := job.causes:
+                    self._screen.block(
+                        f"stale: {job.name.removeprefix('runs/')}: {'; '.join(causes)}"
+                    )
         if plan.is_dry:
             self._say(["Dry run: nothing was made. `-n -p` shows all jobs."])
             self._is_over = True
@@ -114,7 +120,7 @@ class Session:
         run = None
         if rule == "train" and self.plan:
             run = self.plan.study.run(wildcards["variant"], int(wildcards["seed"]))
-        self.jobs[number] = job = Job(rule, run, log[0] if log else "", self._now())
+        self.jobs[number] = job = Job(rule, run, log[0] if log else "", time.monotonic())
         if run and self.plan and len(self.plan.runs) <= FEW_RUNS:
             self._screen.line(f"started  {job.title}", "quiet")
 
@@ -136,7 +142,9 @@ class Session:
 
     def fail(self, number: int, rule: str, log: Sequence[str], message: str) -> None:
         """Say which job failed, why, where its log is, and what goes on."""
-        job = self.jobs.pop(number, None) or Job(rule, None, log[0] if log else "", self._now())
+        job = self.jobs.pop(number, None) or Job(
+            rule, None, log[0] if log else "", time.monotonic()
+        )
         self._attempts[number] += 1
         self._failed[number] = job
         why = (last_words(Path(job.log)) if job.log else None) or message
@@ -163,7 +171,7 @@ class Session:
             return
         self._is_over = True
         self._screen.close()
-        seconds = self._now() - self._began
+        seconds = time.monotonic() - self._began
         self._screen.line("")
         if success:
             self._results(self.plan)
@@ -227,7 +235,7 @@ class Session:
         trained = share_done(runs)
         left = time_left(runs)
         if left is None and trained:
-            left = (self._now() - self._began) * (1 - trained) / trained
+            left = (time.monotonic() - self._began) * (1 - trained) / trained
         elif left is None and forecast:
             left = forecast.seconds
         return share, None if left is None else left + LIGHT_SECONDS * (total - done) / cores
@@ -237,7 +245,7 @@ class Session:
     def _run_line(self, job: Job, status: RunStatus) -> str:
         assert self.plan is not None
         top1 = "" if status.top1 is None else f"test top-1 {status.top1:.2f} %, "
-        took = clock(self._now() - job.since if status.seconds is None else status.seconds)
+        took = clock(time.monotonic() - job.since if status.seconds is None else status.seconds)
         return (
             f"done     {job.title}: {top1}{took} ({len(self._ended)} of {len(self.plan.runs)} runs)"
         )
