@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bakeoff.console.logs import last_words
-from bakeoff.console.plan import KINDS, Plan, clock, device_hours, kind, plan_lines
+from bakeoff.console.plan import Plan, clock, device_hours, kind, plan_lines
 from bakeoff.console.results import Results, read_results
 from bakeoff.console.study import Reader, Run, RunStatus, share_done, time_left
 from bakeoff.launch.slurm import Job as SlurmJob
@@ -132,12 +132,15 @@ class Session:
         self._failed.pop(number, None)
         if job.run:
             (status,) = self.reader.read([job.run])
-            self._ended[job.run.name] = status
+            self._ended[job.run.name] = replace(status, state="done", share=1.0)
             self._screen.line(self._run_line(job, status), "green")
             return
-        self._light[job.rule] += 1
         wanted = self._wanted[job.rule]
-        if job.rule in KINDS and self._light[job.rule] == wanted:
+        if not wanted:
+            # An answer to a question, which is no part of the plan.
+            return
+        self._light[job.rule] += 1
+        if self._light[job.rule] == wanted:
             self._screen.line(f"done     {kind(job.rule, wanted)}", "green")
 
     def fail(self, number: int, rule: str, log: Sequence[str], message: str) -> None:
