@@ -70,7 +70,7 @@ def test_an_invocation_is_told_from_its_plan_to_its_results(
     assert "Study tiny: shapes, protocol uniform, 1 epoch" in lines
     assert "  1 run of 1 network (1 variant compared): 1 not made yet" in lines
     assert any(
-        re.match(r"  Forecast: about .* on 1 core, .* core-hours \(predicted", each)
+        re.match(r"  Forecast: about .* on 1 core, .* core-(?:hours|minutes) \(predicted", each)
         for each in lines
     )
     assert "started  resnet_20 seed 0" in lines
