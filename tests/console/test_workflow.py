@@ -129,7 +129,7 @@ def test_a_question_that_cannot_be_answered_is_one_sentence(checkout: Checkout) 
 
 def test_a_job_that_fails_is_one_sentence(checkout: Checkout) -> None:
     (checkout.folder / "bad.tar.gz").write_bytes(b"no archive")
-    bad = ("results_root=results/bad", 'data={"kind": "archive", "archive": "bad.tar.gz"}')
+    bad = ("results_root=results/bad", 'data={"kind": "cifar100", "archive": "bad.tar.gz"}')
     done = checkout.snakemake("results/bad/data/meta.json", "--config", *bad)
     assert done.returncode == 1
     (failure,) = [each for each in done.stderr.splitlines() if each.startswith("FAILED")]
