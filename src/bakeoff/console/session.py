@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from bakeoff.planning.follow import duration
 LIGHT_SECONDS = 4.0
 # Of the comparison, at the end.
 MOST_LEADERS = 5
+LONGEST_MESSAGE = 240
 # With more runs than these, starts are not told where lines are all there is.
 FEW_RUNS = 60
 
@@ -150,7 +152,9 @@ class Session:
         )
         self._attempts[number] += 1
         self._failed[number] = job
-        why = (last_words(Path(job.log)) if job.log else None) or message
+        # Of a cluster's command, Snakemake's message holds all of its words.
+        said = textwrap.shorten(message, LONGEST_MESSAGE, placeholder=" ...")
+        why = (last_words(Path(job.log)) if job.log else None) or said
         if job.run:
             why = why.removeprefix(f"{job.run.name}: ")
         if self._is_stopping:
