@@ -14,18 +14,16 @@ env: .venv/.installed  ## Create the environment in .venv from the lock file
 
 # uv installs the locked versions in seconds where pip takes minutes; it comes from the lock itself.
 # Compiled at once: processes are many, and some machines (PYTHONDONTWRITEBYTECODE) would compile in each anew.
-.venv/.installed: requirements.lock pyproject.toml
+.venv/.installed: requirements.lock pyproject.toml tools/environment.py
 	@echo "Creating .venv (about two minutes; PyTorch is large)"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet "$$(grep -E '^uv==' requirements.lock)"
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
+	$(BIN)/python tools/environment.py requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
 demo: env  ## The whole study on drawn images: tables, figures and a deck in minutes, no network, no GPU
 	snakemake all --profile profiles/cpu --configfile config/demo.yaml
-	@echo
-	@echo "Done. Open results/demo/report/report.md and results/demo/slides/deck.en.pptx (or deck.zh.pptx)."
 
 test: env  ## The test suite (no GPU, no network)
 	pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not slurm"

@@ -41,6 +41,13 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--slide", type=int, help="of the deck, counted from 1")
     trace.add_argument("--root", type=Path, default=Path("results"), help="folder of the results")
 
+    status = command("status", _status, "show how a study stands: its runs, and what is left")
+    status.add_argument(
+        "root", type=Path, nargs="?", default=Path("results"), help="folder of the results"
+    )
+    status.add_argument("--watch", action="store_true", help="go on until all runs are done")
+    status.add_argument("--all", action="store_true", help="show each run")
+
     archive = command("archive", _archive, "pack a study into one file, without images")
     archive.add_argument("--root", type=Path, required=True, help="folder of the study's results")
     archive.add_argument("--out", type=Path, required=True, help="the archive, a .tar.gz")
@@ -59,6 +66,12 @@ def _trace(options: argparse.Namespace) -> None:
 
     file = options.file or options.root / "slides" / "deck.en.pptx"
     print_trace(trace(file, options.number, options.slide))
+
+
+def _status(options: argparse.Namespace) -> None:
+    from bakeoff.console.watch import show_status
+
+    show_status(options.root, watch=options.watch, everything=options.all)
 
 
 def _archive(options: argparse.Namespace) -> None:

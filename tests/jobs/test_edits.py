@@ -78,10 +78,10 @@ EDITS = {
         "LOOK_EVERY = 21",
         {*EVERY_RUN, *AFTER_RUNS},
     ),
-    "what the progress bar says": (
+    "how often a run says how far it is": (
         "src/bakeoff/support/progress.py",
-        'unit="step"',
-        'unit="steps"',
+        "PULSE_SECONDS = 2.0",
+        "PULSE_SECONDS = 3.0",
         set(),
     ),
     "one figure's code": (

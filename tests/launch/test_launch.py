@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bakeoff.errors import UserError
-from bakeoff.launch.slurm import JOB_PREFIX, Job, check_no_job_is_left, jobs_left
+from bakeoff.launch.slurm import JOB_PREFIX, Job, Queue, check_no_job_is_left, jobs_left
 from tests.support.project import REPOSITORY, make_project, project_environment
 from tests.support.runs import prepare_data, spec_with, train_command
 from tests.support.study import ONE_RUN, small_study
@@ -153,15 +153,30 @@ def test_signals_reach_what_runs_below_snakemake(tmp_path: Path) -> None:
 
 def test_only_our_jobs_in_this_folder_count(tmp_path: Path, add_command: AddCommand) -> None:
     queue = (
-        f"12|RUNNING|bakeoff_1f0e|{tmp_path}",
-        "13|PENDING|bakeoff_1f0e|/another/folder",
-        f"14|RUNNING|interactive|{tmp_path}",
-        f"15|PENDING|bakeoff_77aa|{tmp_path}",
+        f"12|RUNNING|bakeoff_1f0e|rule_train_wildcards_x_0|{tmp_path}",
+        "13|PENDING|bakeoff_1f0e|rule_train_wildcards_x_1|/another/folder",
+        f"14|RUNNING|interactive||{tmp_path}",
+        f"15|PENDING|bakeoff_77aa||{tmp_path}",
+        "",
     )
     add_command("squeue", "\n".join(f"echo '{line}'" for line in queue))
-    assert jobs_left(tmp_path) == [Job("12", "RUNNING"), Job("15", "PENDING")]
+    assert jobs_left(tmp_path) == [
+        Job("12", "RUNNING", "rule_train_wildcards_x_0"),
+        Job("15", "PENDING"),
+    ]
     with pytest.raises(UserError, match=r"12 \(running\), 15 \(pending\).* scancel 12 15"):
         check_no_job_is_left(tmp_path)
+
+
+def test_the_queue_is_asked_rarely_and_knows_jobs_by_their_comment(
+    tmp_path: Path, add_command: AddCommand
+) -> None:
+    add_command("squeue", f"echo '7|PENDING|bakeoff_1|rule_train_wildcards_x_0|{tmp_path}'")
+    queue = Queue(tmp_path)
+    found = {"rule_train_wildcards_x_0": Job("7", "PENDING", "rule_train_wildcards_x_0")}
+    assert queue() == found
+    add_command("squeue", "exit 1")
+    assert queue() == found
 
 
 def test_a_machine_whose_slurm_does_not_answer_has_no_jobs(

@@ -96,7 +96,7 @@ def test_thousands_of_runs_cost_little_at_each_parse(tmp_path: Path) -> None:
     spec = plan_spec_of(250, **{f"v{n}": replace(WORK, macs=10**8 * (n + 1)) for n in range(20)})
     started = time.process_time()
     given_ = assignments(spec, tmp_path, EIGHT_GPUS)
-    line = forecast(spec, tmp_path, EIGHT_GPUS, all_runs(spec), given_)
+    line = str(forecast(spec, tmp_path, EIGHT_GPUS, all_runs(spec), given_))
     assert len(given_) == 5000
     assert "5000 runs on 8 GPUs" in line
     assert time.process_time() - started < 2

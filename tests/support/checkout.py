@@ -14,7 +14,13 @@ import yaml
 
 from bakeoff.study.layers import merge
 from tests.support.forks import call_snakemake
-from tests.support.project import REPOSITORY, give_networks, keep_networks, project_environment
+from tests.support.project import (
+    REPOSITORY,
+    give_networks,
+    keep_networks,
+    project_environment,
+    use_snakemakes_logger,
+)
 from tests.support.study import small_study
 
 COPIED = ("src", "workflow", "config", "profiles")
@@ -94,6 +100,7 @@ def copy_repository(folder: Path) -> Checkout:
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(REPOSITORY / name, folder / name, ignore=ignored)
     shutil.copy(REPOSITORY / "requirements.lock", folder)
+    use_snakemakes_logger(folder)
     give_networks(folder)
     path = folder / "config" / "config.yaml"
     config = merge(yaml.safe_load(path.read_text(encoding="utf-8")), small_study())

@@ -76,6 +76,7 @@ def make_project(
         shutil.copytree(results, folder / "results")
     shutil.copytree(REPOSITORY / "config", folder / "config")
     shutil.copytree(REPOSITORY / "profiles", folder / "profiles")
+    use_snakemakes_logger(folder)
     give_networks(folder)
     project = Project(folder)
     if study:
@@ -83,6 +84,13 @@ def make_project(
 
         project.edit("config/config.yaml", lambda config: merge(config, study))
     return project
+
+
+def use_snakemakes_logger(folder: Path) -> None:
+    """Let the profiles in `folder` leave the log as Snakemake writes it, which names all jobs."""
+    for profile in (folder / "profiles").glob("*/config.yaml"):
+        lines = profile.read_text(encoding="utf-8").splitlines(keepends=True)
+        profile.write_text("".join(line for line in lines if "logger: bakeoff" not in line))
 
 
 def keep_networks(folder: Path) -> None:

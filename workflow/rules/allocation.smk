@@ -41,19 +41,19 @@ def get_runtime(wildcards, attempt):
     return attempt * get_assignment(wildcards).minutes_allowed
 
 
-def tell_duration():
-    """Say how long the runs of this invocation will take, before the first one starts."""
+def get_forecast():
+    """Return how long the runs of this invocation will take; None where there are none, or it cannot be said."""
     wanted = {}
     for job in workflow.dag.needrun_jobs():
         if job.rule.name == "train":
             seeds = wanted.setdefault(job.wildcards.variant, [])
             seeds.append(int(job.wildcards.seed))
     if not wanted:
-        return
+        return None
     try:
         spec = LAYOUT.specs["plan"]
-        line = forecast(spec, Path(ROOT), DEVICES, wanted, get_assignments())
+        return forecast(spec, Path(ROOT), DEVICES, wanted, get_assignments())
     except Exception as error:
         # A forecast is not worth a study.
-        line = f"No forecast: {type(error).__name__}: {error}"
-    print(line, file=sys.stderr)
+        print(f"No forecast: {type(error).__name__}: {error}", file=sys.stderr)
+        return None

@@ -131,7 +131,7 @@ def tracked(check=None, **inputs):
             refuse(error)
         except OSError as error:
             refuse_or_raise(error)
-        if workflow.is_main_process and state().is_new(declared, wildcards):
+        if workflow.is_main_process and is_new(declared, wildcards):
             # Its outputs are missing, which is enough; but Snakemake would pass over a target that comes after a job that
             # has to run, if its inputs were `ancient`.
             return files
@@ -144,6 +144,11 @@ def tracked(check=None, **inputs):
 
     TRACKED.append((get_inputs, declared))
     return get_inputs
+
+
+def is_new(inputs, wildcards):
+    """Return whether nothing exists yet of what a job writes."""
+    return not state().made_before(state().jobs.name(inputs, wildcards))
 
 
 @cache
@@ -175,7 +180,7 @@ def is_stale(inputs, wildcards, check):
         return True
     if not reasons or not state().made_before(name):
         return False
-    if causes := state().causes(name):
+    if not HAS_CONSOLE and (causes := state().causes(name)):
         tell(state().job(name).title, causes)
     return True
 
@@ -192,9 +197,10 @@ def tell(title, reasons):
     print(f"stale: {title}: {'; '.join(reasons[:TOLD])}{more}", file=sys.stderr)
 
 
-def after_the_last_job():
+def after_the_last_job(success):
     """Remove the file by which Snakemake has learned what is stale."""
     Path(STALE).unlink(missing_ok=True)
+    send(Ended(success))
 
 
 def before_the_first_job():
@@ -223,7 +229,10 @@ def before_the_first_job():
         refuse_or_raise(error)
     if workflow.non_local_exec:
         prefer_commands(Path(workflow.basedir).parent / "profiles" / "slurm" / "bin")
-    tell_duration()
+    if HAS_CONSOLE:
+        tell_plan()
+    elif forecast := get_forecast():
+        print(forecast, file=sys.stderr)
 
 
 # Files of runs that rules read.

@@ -10,11 +10,10 @@ from pathlib import Path
 from bakeoff.errors import UserError, did_you_mean
 from bakeoff.files import read_json, write_json
 from bakeoff.jobs.records import file_state, load_record, now, record_path, save_record
-from bakeoff.jobs.rules import JobTable
-from bakeoff.jobs.state import State
+from bakeoff.jobs.state import Jobs, State
 
 
-def job_of(target: str, root: Path, jobs: JobTable, names: Sequence[str]) -> str:
+def job_of(target: str, root: Path, jobs: Jobs, names: Sequence[str]) -> str:
     """Return the job that makes the file `target`, a path with or without the root, or a job's own name.
 
     Args:

@@ -23,6 +23,8 @@ MISTAKE = 2
 STALE = ".snakemake/"
 # Of several processes of a run, the first writes and tells.
 RANK = "RANK"
+# Set where Snakemake's console is ours: it shows what a log says, so that nothing else may write on the terminal.
+CONSOLE = "BAKEOFF_CONSOLE"
 
 log = logging.getLogger("bakeoff")
 
@@ -85,6 +87,9 @@ def frame(about: JobSpec, log_file: Path | None, *, online: bool = False) -> Ite
         os.environ["HF_HUB_OFFLINE"] = "1"
     try:
         with told_in_a_sentence(about.rule):
+            if log_file and CONSOLE in os.environ:
+                # A job without a record may have an answer to print.
+                send_output(log_file, *((1, 2) if about.record else (2,)))
             set_up_logging(log_file)
             spec = read_json(about.spec)
             if about.record is None or os.environ.get(RANK, "0") != "0":
@@ -125,13 +130,25 @@ def told_in_a_sentence(name: str) -> Iterator[None]:
         sys.exit(1)
 
 
+def send_output(file: Path, *descriptors: int) -> None:
+    """Append what this process, and those that it becomes or starts, write to these descriptors to `file`."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with file.open("ab") as stream:
+        for descriptor in descriptors:
+            os.dup2(stream.fileno(), descriptor)
+
+
 def set_up_logging(file: Path | None) -> None:
     """Log to the terminal and to `file`; of several processes only the first tells of more than trouble."""
     level = logging.INFO if os.environ.get(RANK, "0") == "0" else logging.WARNING
-    terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(logging.Formatter("%(message)s"))
-    terminal.setLevel(logging.WARNING)
-    handlers: list[logging.Handler] = [terminal]
+    handlers: list[logging.Handler] = []
+    if file is None or CONSOLE not in os.environ:
+        terminal = logging.StreamHandler(sys.stderr)
+        terminal.setFormatter(logging.Formatter("%(message)s"))
+        terminal.setLevel(logging.WARNING)
+        handlers.append(terminal)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         to_file = logging.FileHandler(file, encoding="utf-8")

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bakeoff.jobs.code import code_digests
 from bakeoff.jobs.omitted import left_out
 from bakeoff.jobs.records import Record, is_same, load_record
-from bakeoff.jobs.rules import Inputs, Job, JobTable
+from bakeoff.jobs.rules import Job
 
 MADE_AGAIN = ", which is made again"
 _ABSENT = object()
 
 
+class Jobs(Protocol):
+    """Jobs by name: those of Snakemake's rules (`rules.JobTable`), or those with records (`recorded.RecordedJobs`)."""
+
+    def job(self, name: str) -> Job:
+        """Return the job called `name`; KeyError if there is none."""
+        ...
+
+    def describes(self, name: str) -> bool:
+        """Return whether there is a job of this name."""
+        ...
+
+    def producer(self, path: str) -> str | None:
+        """Return the name of the job that writes a file below the root."""
+        ...
+
+
 class State:
     """The state of a study's jobs as its files are now; every question is answered once."""
 
-    def __init__(self, root: Path, jobs: JobTable) -> None:
+    def __init__(self, root: Path, jobs: Jobs) -> None:
         """Look at the study in `root`, whose jobs are in `jobs`."""
         self._root = root
         self.jobs = jobs
@@ -40,10 +56,6 @@ class State:
     def job(self, name: str) -> Job:
         """Return the job called `name`."""
         return self.jobs.job(name)
-
-    def is_new(self, inputs: Inputs, wildcards: Any) -> bool:
-        """Return whether nothing exists yet of what the job of the rule with these inputs and wildcards writes."""
-        return not self.made_before(self.jobs.name(inputs, wildcards))
 
     def made_before(self, name: str) -> bool:
         """Return whether anything that the job writes exists."""

@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from bakeoff.errors import UserError
 JOB_PREFIX = "bakeoff"
 RELAYED = (signal.SIGUSR1, signal.SIGTERM)
 SECONDS = 20
+QUEUE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Job:
 
     number: str
     state: str
+    comment: str = ""
 
 
 def relay_signals() -> None:
@@ -78,16 +82,34 @@ def jobs_left(folder: Path) -> list[Job]:
     """Return our jobs in Slurm's queue that work in `folder`; none where there is no Slurm or it does not answer."""
     if shutil.which("squeue") is None:
         return []
-    command = ["squeue", "--noheader", "--user", getpass.getuser(), "--format=%i|%T|%j|%Z"]
+    command = ["squeue", "--noheader", "--user", getpass.getuser(), "--format=%i|%T|%j|%k|%Z"]
     done = _output(command)
     if done is None:
         return []
-    rows = [line.split("|", 3) for line in done.splitlines()]
+    # The profile's own `squeue` answers an empty queue with an empty line.
+    rows = [line.split("|", 4) for line in done.splitlines() if line]
     return [
-        Job(number, state)
-        for number, state, name, where in rows
+        Job(number, state, comment)
+        for number, state, name, comment, where in rows
         if name.startswith(f"{JOB_PREFIX}_") and Path(where) == folder
     ]
+
+
+class Queue:
+    """Our jobs in Slurm's queue, asked for at most every so many seconds, because one Slurm serves many."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look at jobs that work in `folder`."""
+        self._folder = folder
+        self._asked = float("-inf")
+        self._jobs: dict[str, Job] = {}
+
+    def __call__(self) -> Mapping[str, Job]:
+        """Return {comment: job}; the comment is how Snakemake's executor names rule and wildcards."""
+        if time.monotonic() - self._asked > QUEUE_SECONDS:
+            self._jobs = {job.comment: job for job in jobs_left(self._folder)}
+            self._asked = time.monotonic()
+        return self._jobs
 
 
 def prefer_commands(folder: Path) -> None:

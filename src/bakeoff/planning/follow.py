@@ -89,14 +89,40 @@ def allocated_gpus(environment: Mapping[str, str]) -> int | None:
     return int(on_node) if on_node.isdigit() else None
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """How long runs will take, and what they cost; all predicted."""
+
+    devices: Fleet
+    seconds: float
+    """From the start of the first run to the end of the last."""
+    run_seconds: Mapping[str, float]
+    """Of devices, by run: the length of a run times its devices."""
+    price: float | None
+    """None for cores."""
+    currency: str
+    basis: str
+    """What it rests on, in words."""
+
+    @property
+    def device_hours(self) -> float:
+        """The hours that devices are taken, summed over devices."""
+        return sum(self.run_seconds.values()) / 3600
+
+    def __str__(self) -> str:
+        """Return it as one line."""
+        runs = counted(len(self.run_seconds), "run")
+        return f"About {duration(self.seconds)} for {runs} on {self.devices} (predicted from {self.basis})."
+
+
 def forecast(
     spec: Mapping[str, Any],
     root: Path,
     devices: Fleet,
     runs: Mapping[str, Sequence[int]],
     given: Mapping[str, Assignment],
-) -> str:
-    """Return one line that says how long `runs`, {variant: seeds}, will take, and what that rests on."""
+) -> Forecast:
+    """Return how long `runs`, {variant: seeds}, will take, and what that rests on."""
     predictor = known_predictor(spec, root, devices.kind)
     finished = read_finished(root, all_runs(spec))
     predictor = corrected(predictor, works(spec), finished)
@@ -108,10 +134,16 @@ def forecast(
             gpus = min(assigned_to(variant, seed, given).gpus, devices.count)
             jobs.append(Job(run, variant, seed, gpus, predictor.seconds(work[variant], gpus)))
     jobs.sort(key=lambda job: -assigned_to(job.variant, job.seed, given).priority)
-    seconds = makespan(list_schedule(jobs, devices.count))
-    basis = _basis(predictor, len(finished))
-    runs_in_words = counted(len(jobs), "run")
-    return f"About {duration(seconds)} for {runs_in_words} on {devices} (predicted from {basis})."
+    taken = {job.run: job.gpus * job.seconds for job in jobs}
+    gpu_hour = spec["price"]["gpu_hour"] if devices.kind == "gpu" else None
+    return Forecast(
+        devices,
+        makespan(list_schedule(jobs, devices.count)),
+        taken,
+        None if gpu_hour is None else gpu_hour * sum(taken.values()) / 3600,
+        spec["price"]["currency"],
+        _basis(predictor, len(finished)),
+    )
 
 
 def known_predictor(spec: Mapping[str, Any], root: Path, kind: Kind) -> Predictor:

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 from bakeoff.errors import UserError
@@ -34,6 +37,7 @@ RUN = "bakeoff.evaluation.run"
 REHEARSAL = SOURCE / "support" / "rehearsal.py"
 ARGUMENT = "drop_path_rate"
 EXAMINE = "bakeoff.evaluation.examine"
+WORTH_TWO_PROCESSES = 4
 # What timm calls the networks that config/models.yaml takes from it. A test rehearses each of them, and each builder of
 # our own, so that no study has to.
 REHEARSED_TIMM = frozenset(
@@ -210,20 +214,65 @@ def _read(cache: Path) -> dict[str, Any]:
 def _examine(
     questions: Mapping[str, Mapping[str, Any]], classes: int, image_size: int
 ) -> dict[str, dict[str, Any]]:
-    """Return {variant: fields of a `Description`}, from as many processes as it takes.
+    """Return {variant: fields of a `Description`}, from two processes at a time, and as many as it takes.
 
     A network that ends the process that looks at it is told, and the others are looked at in another one.
     """
-    _say(f"Looking at {len(questions)} network(s) that are new or changed, once.")
-    answers: dict[str, dict[str, Any]] = {}
-    while len(answers) < len(questions):
-        rest = {name: asked for name, asked in questions.items() if name not in answers}
-        answers |= _answers(rest, {"num_classes": classes, "image_size": image_size})
-    return answers
+    names = list(questions)
+    progress = _Progress(len(names))
+    # Importing torch costs each process what a few networks cost.
+    parts = [names[::2], names[1::2]] if len(names) >= WORTH_TWO_PROCESSES else [names]
+
+    def look(part: Sequence[str]) -> dict[str, dict[str, Any]]:
+        answers: dict[str, dict[str, Any]] = {}
+        while len(answers) < len(part):
+            rest = {name: questions[name] for name in part if name not in answers}
+            of_study = {"num_classes": classes, "image_size": image_size}
+            answers |= _answers(rest, of_study, progress)
+        return answers
+
+    with progress, ThreadPoolExecutor(len(parts)) as threads:
+        return {name: each for found in threads.map(look, parts) for name, each in found.items()}
+
+
+class _Progress:
+    """Says on a terminal how many networks were looked at; elsewhere only that it is done."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+        self._lock = Lock()
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    def __enter__(self) -> None:
+        self._show()
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            print(file=sys.stderr)
+
+    def step(self) -> None:
+        """Count one network."""
+        with self._lock:
+            self._done += 1
+            if self._live:
+                self._show()
+
+    def say(self, text: str) -> None:
+        """Say something in a line of its own."""
+        with self._lock:
+            print(f"\n{text}" if self._live else text, file=sys.stderr, flush=True)
+
+    def _show(self) -> None:
+        text = f"Looking at {self._total} network(s) that are new or changed, once"
+        if self._live:
+            print(f"\r{text}: {self._done} done", end="", file=sys.stderr, flush=True)
+        else:
+            print(f"{text}.", file=sys.stderr, flush=True)
 
 
 def _answers(
-    questions: Mapping[str, Mapping[str, Any]], of_study: Mapping[str, int]
+    questions: Mapping[str, Mapping[str, Any]], of_study: Mapping[str, int], progress: _Progress
 ) -> dict[str, dict[str, Any]]:
     """Return the answers of one process; its last one may be that the process was ended."""
     answers: dict[str, dict[str, Any]] = {}
@@ -246,11 +295,12 @@ def _answers(
                 if "looking_at" in told:
                     at, before = told["looking_at"], told["printed"]
                 if "rehearsing" in told:
-                    _say(
+                    progress.say(
                         f"variant {at}: rehearsal of a run, because the network is not Bakeoff's own"
                     )
                 if "name" in told:
                     answers[told.pop("name")], at = told, None
+                    progress.step()
         except BaseException:
             process.kill()
             raise
@@ -284,7 +334,3 @@ def _last_line(printed: IO[str], start: int) -> str:
 
 def _ending(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

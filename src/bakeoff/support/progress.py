@@ -1,52 +1,77 @@
-"""What a person sees of a run while it goes on: a bar on a terminal, and a line for each epoch in the log."""
+"""What a person sees of a run while it goes on: how far it is, for other processes, and a line for each epoch."""
 
 from __future__ import annotations
 
 import logging
-import sys
+import threading
+import time
 from collections.abc import Callable
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from bakeoff.errors import UserError
+from bakeoff.files import write_json
+from bakeoff.support.status import STATUS, RunPulse
 from bakeoff.training.history import EpochRecord
+
+PULSE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
 
-class ProgressBar:
-    """A bar over all optimizer steps of the run with ETA; silent where stderr is no terminal."""
+class Pulse:
+    """Tells others how far a run is: its first process keeps `status.json` in the folder of its checkpoints.
 
-    def __init__(self, title: str, steps: int, done: int, main_process: bool) -> None:
-        """Show a bar for `steps` steps of which `done` are done."""
-        self._bar = tqdm(
-            total=steps,
-            initial=done,
-            desc=title,
-            unit="step",
-            leave=False,
-            dynamic_ncols=True,
-            disable=None if main_process else True,
-            file=sys.stderr,
-        )
+    `bakeoff.console` reads it. The folder goes when the run is complete, and the file with it.
+    """
+
+    def __init__(self, folder: Path, status: RunPulse, is_main_process: bool) -> None:
+        """Begin to tell about a run that stands at `status`."""
+        self._folder = folder
+        self._first = self._status = status
+        self._began = self._epoch_began = time.monotonic()
+        self._epoch_first = status.step
+        self._end = threading.Event()
+        self._thread: threading.Thread | None = None
+        if is_main_process:
+            self._thread = threading.Thread(target=self._tell, name="pulse", daemon=True)
+            self._thread.start()
 
     def step(self) -> None:
-        """Count one step."""
-        self._bar.update()
-
-    def show(self, record: EpochRecord) -> None:
-        """Show an epoch's figures beside the bar."""
-        self._bar.set_postfix_str(
-            f"epoch {record.epoch}, loss {record.train_loss:.3f}, val {record.val_top1:.1f} %, "
-            f"{record.images_per_s:,.0f} images/s",
-            refresh=False,
+        """Count one optimizer step."""
+        now, step = time.monotonic(), self._status.step + 1
+        done, seconds = step - self._first.step, now - self._began
+        self._status = replace(
+            self._status,
+            step=step,
+            images_per_s=self._status.images_per_step
+            * (step - self._epoch_first)
+            / max(now - self._epoch_began, 1e-9),
+            seconds_left=seconds / done * (self._status.steps - step),
         )
 
+    def next_epoch(self) -> None:
+        """Begin to measure the speed anew, because what came between was no training."""
+        self._epoch_began, self._epoch_first = time.monotonic(), self._status.step
+
     def close(self) -> None:
-        """Remove the bar."""
-        self._bar.close()
+        """Tell for the last time."""
+        self._end.set()
+        if self._thread:
+            self._thread.join()
+
+    def _tell(self) -> None:
+        self._write()
+        while not self._end.wait(PULSE_SECONDS):
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        # A disk that is full or away must not stop a training for this.
+        with suppress(OSError):
+            told = replace(self._status, updated=time.time())
+            write_json(self._folder / STATUS, asdict(told))
 
 
 def log_epoch(record: EpochRecord, epochs: int, elapsed: float) -> None:

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from bakeoff.errors import UserError
 from bakeoff.support.checkpoint import load_checkpoint, save_checkpoint
 from bakeoff.support.interrupts import InterruptedRunError, StopRequest
-from bakeoff.support.progress import ProgressBar, log_epoch
+from bakeoff.support.progress import Pulse, log_epoch
+from bakeoff.support.status import first_pulse
 from bakeoff.training.batches import MicroBatch, Step, cut_epoch
 from bakeoff.training.buffers import Buffers
 from bakeoff.training.compute import Inputs, MicroBatchPass
@@ -167,16 +168,16 @@ class Trainer:
         """
         steps_per_epoch = len(self.epoch_steps)
         total = self.recipe.epochs * steps_per_epoch
-        bar = ProgressBar(
-            self.task.title, total, self.progress.step, self.accelerator.is_main_process
-        )
+        done, images = self.progress.step, len(self.task.train)
+        begun = first_pulse(done, total, self.recipe.epochs, images, self.accelerator.device.type)
+        pulse = Pulse(self.task.checkpoints, begun, self.accelerator.is_main_process)
         self._saved = time.monotonic()
         try:
             while self.progress.step < total:
                 self._stop_if_told()
                 epoch, first = divmod(self.progress.step, steps_per_epoch)
-                self._train_epoch(epoch, first, bar)
-                self._finish_epoch(epoch, bar)
+                self._train_epoch(epoch, first, pulse)
+                self._finish_epoch(epoch, pulse)
         except torch.OutOfMemoryError:
             raise UserError(
                 f"{self.task.title}: the GPU has too little memory for micro-batches of "
@@ -184,7 +185,7 @@ class Trainer:
                 "(BatchNorm then sees smaller groups), or use a larger GPU."
             ) from None
         finally:
-            bar.close()
+            pulse.close()
         self._judged_weights()
         history = tuple(self.progress.history)
         seconds = sum(record.seconds for record in history)
@@ -196,7 +197,7 @@ class Trainer:
             uses_ema=self.average is not None,
         )
 
-    def _train_epoch(self, epoch: int, first: int, bar: ProgressBar) -> None:
+    def _train_epoch(self, epoch: int, first: int, pulse: Pulse) -> None:
         order = self.task.train[permutation(self.task.seed, epoch, len(self.task.train))]
         # Once an epoch: a copy for each micro-batch would have the host wait for the device.
         order = order.to(self.accelerator.device)
@@ -205,7 +206,7 @@ class Trainer:
         for number in range(first, len(self.epoch_steps)):
             self._train_step(epoch, order, self.epoch_steps[number])
             self.progress.step += 1
-            bar.step()
+            pulse.step()
             often = self.accelerator.num_processes == 1 or self.progress.step % LOOK_EVERY == 0
             # Not after the last step: a checkpoint before the validation would lose the epoch's record.
             if often and number + 1 < len(self.epoch_steps):
@@ -249,7 +250,7 @@ class Trainer:
         # What the network itself draws (drop path, dropout) belongs to this micro-batch, whoever computes it.
         return self.compute(Inputs(images, labels, targets, self.step_images), part.number, seed)
 
-    def _finish_epoch(self, epoch: int, bar: ProgressBar) -> None:
+    def _finish_epoch(self, epoch: int, pulse: Pulse) -> None:
         """Validate, write the epoch's line, save."""
         progress, images = self.progress, len(self.task.train)
         self._check_finite()
@@ -275,7 +276,7 @@ class Trainer:
             self._save()
             # The checkpoint itself cannot know.
             progress.elapsed += time.monotonic() - saving
-        bar.show(record)
+        pulse.next_epoch()
         if self.accelerator.is_main_process:
             log_epoch(record, self.recipe.epochs, progress.elapsed)
             for follow in self.task.on_epoch:

@@ -1,0 +1,124 @@
+"""What the tables of a study say, for the summary at the end. Nothing is computed here, only read."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Leader:
+    """A row of the comparison; top-1 in percent, its bounds None where there is no interval."""
+
+    variant: str
+    top1: float
+    low: float | None
+    high: float | None
+    leads: bool
+    """Whether no variant is better for certain."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an ablation says of one arm; points of top-1 against the baseline."""
+
+    ablation: str
+    arm: str
+    baseline: str
+    delta: float
+    low: float | None
+    high: float | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the tables of a study hold; empty where there is no such table."""
+
+    leaders: tuple[Leader, ...] = ()
+    """All variants of the comparison, the best first."""
+    statement: str = ""
+    """What can be said of the best ones."""
+    ablations: tuple[Verdict, ...] = ()
+    claims: Mapping[str, int] | None = None
+    """{verdict: number of claims}."""
+
+
+def read_results(root: Path, jobs: Collection[str]) -> Results:
+    """Return what the tables say that `jobs` made: `comparison`, `ablations/{name}`, `claims`."""
+    leaders = _leaders(_rows(root / "comparison" / "models.csv")) if "comparison" in jobs else ()
+    verdicts: list[Verdict] = []
+    for job in sorted(jobs):
+        folder, _, name = job.partition("/")
+        if folder == "ablations":
+            verdicts += _verdicts(name, _rows(root / "ablation" / f"{name}.csv"))
+    claims: dict[str, int] = {}
+    for row in _rows(root / "claims" / "claims.csv") if "claims" in jobs else ():
+        claims[row["verdict"]] = claims.get(row["verdict"], 0) + 1
+    return Results(leaders, _statement(leaders), tuple(verdicts), claims or None)
+
+
+def _leaders(rows: Sequence[Row]) -> tuple[Leader, ...]:
+    rows = [row for row in rows if row.get("top1_mean")]
+    return tuple(
+        Leader(
+            row.get("display") or row["variant"],
+            float(row["top1_mean"]),
+            _number(row, "top1_ci_low"),
+            _number(row, "top1_ci_high"),
+            # The rank that a variant has for certain is the best that it may have.
+            len(rows) > 1 and _number(row, "rank_low") == 1,
+        )
+        for row in rows
+    )
+
+
+def _statement(leaders: Sequence[Leader]) -> str:
+    if len(leaders) < 2:
+        return ""
+    leading = sum(each.leads for each in leaders)
+    if not leading:
+        return "One seed: no statement about differences is possible."
+    if leading == 1:
+        return f"{leaders[0].variant} leads: it is better than each of the others."
+    return f"{leading} of {len(leaders)} lead and cannot be told apart."
+
+
+def _verdicts(ablation: str, rows: Sequence[Row]) -> list[Verdict]:
+    return [
+        Verdict(
+            ablation,
+            row["arm"],
+            row["baseline"],
+            float(row["delta"]),
+            _number(row, "delta_ci_low"),
+            _number(row, "delta_ci_high"),
+            _in_words(row),
+        )
+        for row in rows
+        if row["arm"] != row["baseline"] and row.get("delta")
+    ]
+
+
+def _in_words(row: Row) -> str:
+    significant = row.get("significant", "").lower()
+    if row.get("same_network_as"):
+        return "the same network"
+    if significant == "true":
+        return "better" if float(row["delta"]) > 0 else "worse"
+    return "cannot tell" if significant == "false" else "one seed, no statement"
+
+
+def _number(row: Row, column: str) -> float | None:
+    return float(row[column]) if row.get(column) else None
+
+
+def _rows(table: Path) -> list[Row]:
+    """Return the rows of a table; none where it is not there."""
+    if not table.is_file():
+        return []
+    return list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
