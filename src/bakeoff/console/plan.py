@@ -194,7 +194,10 @@ def _short(cause: str) -> str:
 
 
 def _forecast(forecast: Forecast) -> str:
-    price = f", {forecast.price:,.0f} {forecast.currency}" if forecast.price is not None else ""
+    price = ""
+    if forecast.price is not None:
+        digits = 0 if forecast.price >= 10 else 2
+        price = f", {forecast.price:,.{digits}f} {forecast.currency}"
     return (
         f"about {duration(forecast.seconds)} on {forecast.devices}, "
         f"{device_hours(forecast.device_hours, forecast.devices.kind)}{price} (predicted from {forecast.basis})"

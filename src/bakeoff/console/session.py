@@ -77,6 +77,8 @@ class Session:
         self.jobs: dict[int, Job] = {}
         """Those at work, by Snakemake's number."""
         self._ended: dict[str, RunStatus] = {}
+        self._seen: dict[str, RunStatus] = {}
+        """How runs stood when they were seen at work last."""
         self._light: Counter[str] = Counter()
         self._wanted: Counter[str] = Counter()
         self._attempts: Counter[int] = Counter()
@@ -151,6 +153,8 @@ class Session:
             rule, None, log[0] if log else "", time.monotonic()
         )
         self._attempts[number] += 1
+        if job.run:
+            self._seen.pop(job.run.name, None)
         self._failed[number] = job
         # Of a cluster's command, Snakemake's message holds all of its words.
         said = textwrap.shorten(message, LONGEST_MESSAGE, placeholder=" ...")
@@ -213,13 +217,19 @@ class Session:
         if self.reader is None:
             return []
         found = self.reader.read([job.run for job in list(self.jobs.values()) if job.run])
-        if self._on_cluster:
-            return found
-        # What was started on this machine and says nothing yet.
-        return [
-            each if each.state == "running" else replace(each, state="waiting", device="starting")
-            for each in found
-        ]
+        return [self._seen_last(each) for each in found]
+
+    def _seen_last(self, status: RunStatus) -> RunStatus:
+        """Return the status of a run that Snakemake has started, also where the run says nothing yet, or no more."""
+        name = status.run.name
+        if status.state == "running":
+            self._seen[name] = status
+        if status.state == "running" or (self._on_cluster and name not in self._seen):
+            return status
+        if last := self._seen.get(name):
+            # Its checkpoints are gone, and Snakemake does not know yet that it is complete.
+            return replace(last, slurm=status.slurm, images_per_s=None, seconds_left=None)
+        return replace(status, state="waiting", device="starting")
 
     def light_jobs(self) -> tuple[int, int, list[str]]:
         """Return how many other jobs are done, of how many, and the titles of those at work."""
