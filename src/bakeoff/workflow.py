@@ -88,12 +88,12 @@ class Layout:
 
     def comparison_runs(self) -> dict[str, Sequence[int]]:
         """Return {trained variant: seeds} behind the comparison."""
-        return {self.runs[name]: self.study.seeds["comparison"] for name in self.study.comparison}
+        return {self.runs[name]: self.seeds[self.runs[name]] for name in self.study.comparison}
 
     def ablation_runs(self, ablation: str) -> dict[str, Sequence[int]]:
         """Return {trained variant: seeds} behind one ablation."""
         arms = self.study.ablations[ablation].arms
-        return {self.runs[arm.variant]: self.study.seeds["ablations"] for arm in arms}
+        return {self.runs[arm.variant]: self.seeds[self.runs[arm.variant]] for arm in arms}
 
     def profiled(self) -> list[str]:
         """Return the trained variants of the comparison, whose cost its table shows."""

@@ -10,9 +10,6 @@ import pandas as pd
 import pytest
 
 from bakeoff.analysis.comparison import compare
-from bakeoff.analysis.statistics import (
-    holm,
-)
 from bakeoff.analysis.tables import read_table
 from bakeoff.errors import UserError
 from bakeoff.files import read_json
@@ -30,10 +27,11 @@ def test_the_comparison_says_what_the_runs_say(full: Path) -> None:
     assert list(models["top1_mean"]) == sorted(models["top1_mean"], reverse=True)
     for row in models.to_dict("records"):
         metrics = [
-            read_json(full / f"runs/{row['variant']}/seed{seed}/metrics.json") for seed in (0, 1, 2)
+            read_json(full / f"runs/{row['variant']}/seed{seed}/metrics.json")
+            for seed in range(row["seeds"])
         ]
         top1 = [m["test"]["top1"] for m in metrics]
-        assert row["seeds"] == 3
+        assert row["seeds"] == (4 if "net_20" in row["variant"] else 3)  # all that there are
         assert row["top1_mean"] == pytest.approx(np.mean(top1))
         assert row["top1_sd"] == pytest.approx(np.std(top1, ddof=1))
         # Logits that float16 makes equal may fall on either side of the fifth place.
@@ -63,10 +61,7 @@ def test_every_pair_is_compared_once_the_higher_ranked_first(full: Path) -> None
     expected = means[pairs["variant_a"]].to_numpy() - means[pairs["variant_b"]].to_numpy()
     np.testing.assert_allclose(pairs["delta"], expected, atol=1e-5)
     assert (pairs["delta"] >= -1e-9).all()
-    np.testing.assert_allclose(pairs["p_holm"], holm(pairs["p_value"]), rtol=1e-6)
-    assert (pairs["significant"] == (pairs["p_holm"] < 0.05)).all()
-    assert pairs["significant"].any()
-    assert not pairs["significant"].all()
+    assert set(pairs["verdict"]) == {"better", "cannot tell"}
 
 
 def test_families_average_their_variants(full: Path) -> None:
@@ -92,10 +87,10 @@ def test_variants_that_are_one_network_share_everything_and_are_not_tested(tmp_p
     assert {same["variant_a"], same["variant_b"]} == {"net", "twin"}
     assert same["delta"] == 0
     assert pd.isna(same["p_value"])
-    assert not same["significant"]
+    assert same["verdict"] == "same network"
     rest = pairs[~pairs["same_network"]]
-    assert rest["p_value"].nunique() == 1
-    np.testing.assert_allclose(rest["p_holm"], rest["p_value"])  # one test, whatever its names
+    assert rest["p_adjusted"].nunique() == 1
+    assert list(rest["distinct"]) == [True, False]  # one difference, whatever its names
     assert read_table(root / "comparison/families.csv")["variants"].iloc[0] == 2
 
 
@@ -105,9 +100,11 @@ def test_one_seed_is_never_significant_however_large_the_gap(tmp_path: Path) -> 
     )
     root = make(tmp_path, study)
     pair = read_table(root / "comparison/pairwise.csv").iloc[0]
-    assert pair["p_holm"] < 1e-6
-    assert not pair["significant"]
-    assert pair["seeds"] == 1
+    assert pair["verdict"] == "one seed"
+    assert pair[["ci_low", "ci_high", "p_value", "p_adjusted", "more_seeds"]].isna().all()
+    models = read_table(root / "comparison/models.csv").set_index("variant")
+    assert list(models["group"]) == ["one seed", "leading"]
+    assert models.loc["good", ["rank_low", "letters"]].isna().all()
 
 
 def test_what_was_not_measured_stays_empty(tmp_path: Path) -> None:

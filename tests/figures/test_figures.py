@@ -170,8 +170,7 @@ def test_deltas_print_the_figures_of_the_tables_and_what_is_not_separable(
     for path in (full / "ablation").glob("*.csv"):
         for row in read_table(path).to_dict("records")[1:]:
             value, low, high = (
-                format_number(row[key], "+.2f")
-                for key in ("delta", "delta_ci_low", "delta_ci_high")
+                format_number(row[key], "+.2f") for key in ("delta", "ci_low", "ci_high")
             )
             assert f"{value} [{low}, {high}]" in printed
     assert "k=3 (= adaptive)" in printed
@@ -182,14 +181,14 @@ def test_deltas_say_what_is_not_separable(full: Path, tmp_path: Path, seen: list
     path = full / "ablation/ghost.csv"
     table = read_table(path)
     tested = table[table["arm"] != table["baseline"]]
-    table.loc[tested.index, "significant"] = [False, True, True]
+    table.loc[tested.index, "verdict"] = ["cannot tell", "better", "worse"]
     table.loc[tested.index, "delta"] = [2.0, 2.0, -2.0]
     table.to_csv(tmp_path / "ghost.csv", index=False)
     ablation_deltas.plot([tmp_path / "ghost.csv"], report_sheet(tmp_path / "deltas"))
     points = [each for each in seen[0].axes[0].collections if each.get_offsets().any()]
     faces = [mpl.colors.to_hex(each.get_facecolor()[0]) for each in points]
     assert faces == ["#ffffff", style.ACCENT, style.AGAINST]
-    assert {"better", "worse", "not separable"} <= set(words(seen[0]))
+    assert {"better", "worse", "cannot tell"} <= set(words(seen[0]))
 
 
 def test_deltas_of_one_seed_have_no_interval(tmp_path: Path, seen: list[Figure]) -> None:
@@ -269,7 +268,7 @@ def test_every_curve_is_named_at_its_end(full: Path, tmp_path: Path, seen: list[
     last = {
         row["display"]: np.mean([run.history["val_top1"].iloc[-1] for run in runs])
         for row in distinct.to_dict("records")
-        if (runs := load_runs(full / "runs", row["run"], (0, 1)))
+        if (runs := load_runs(full / "runs", row["run"], range(row["seeds"])))
     }
     assert [text.xy[1] for text in axes.texts] == pytest.approx(list(last.values()))
     seen[0].canvas.draw()

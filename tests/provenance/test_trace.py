@@ -44,8 +44,8 @@ def test_a_figure_is_traced_to_its_runs(root: Path) -> None:
         ("comparison/families.csv", {"family": "GhostNet"}, "top1_mean", RUNS[:2]),
         ("comparison/runs.csv", {"variant": "resnet_20", "seed": "1"}, "top1", RUNS[3:]),
         ("comparison/pairwise.csv", {"variant_a": COMPARED[0], "variant_b": COMPARED[1]}, "delta", RUNS),
-        ("ablation/ghost.csv", {"arm": "ratio 2"}, "top1_mean", [RUNS[0]]),
-        ("ablation/ghost.csv", {"arm": "ratio 2"}, "delta", [RUNS[0], RUNS[2]]),
+        ("ablation/ghost.csv", {"arm": "ratio 2"}, "top1_mean", RUNS[:2]),
+        ("ablation/ghost.csv", {"arm": "ratio 2"}, "delta", RUNS),
         ("ablation/ghost.csv", {"arm": "ratio 2"}, "arm", []),
         ("runs/resnet_20/seed1/metrics.json", {}, "params", [RUNS[3]]),
         ("runs/*/seed*/provenance.json", {}, "seed", RUNS),
@@ -156,7 +156,7 @@ def test_trace_in_words(built: Project) -> None:
 
 def test_trace_as_a_target(built: Project) -> None:
     done = built.snakemake("trace", "--config", "file=results/ablation/ghost.csv")
-    assert "2 runs: ghost_resnet_20 (seed 0); resnet_20 (seed 0)" in done.stdout
+    assert "4 runs: ghost_resnet_20 (seed 0, 1); resnet_20 (seed 0, 1)" in done.stdout
     done = built.snakemake("trace", "--config", "number=12345.678")
     assert done.returncode != 0
     assert "results/slides/deck.en.pptx shows no number 12345.678" in done.stdout + done.stderr

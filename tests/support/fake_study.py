@@ -75,7 +75,6 @@ class FakeStudy:
     epochs: int = 12
     images: int = 500
     seed_sd: float = 0.5  # SD between seeds, points
-    comparison_seeds: tuple[int, ...] = ()  # those of each variant, when empty
 
     @property
     def header(self) -> dict[str, Any]:
@@ -266,6 +265,7 @@ def write_study(root: Path, study: FakeStudy) -> Path:
         root / "specs" / "comparison.json",
         {
             "study": study.header,
+            "margin": 1.0,
             "variants": [
                 {
                     "variant": variant.name,
@@ -274,7 +274,7 @@ def write_study(root: Path, study: FakeStudy) -> Path:
                     "pretrained": variant.pretrained,
                     "input_policy": variant.input_policy,
                     "run": variant.runs_of,
-                    "seeds": list(study.comparison_seeds or variant.seeds),
+                    "seeds": list(variant.seeds),
                     "paper": variant.paper,
                     "year": variant.year,
                 }
@@ -287,6 +287,7 @@ def write_study(root: Path, study: FakeStudy) -> Path:
             root / "specs" / "ablations" / f"{name}.json",
             {
                 "study": study.header,
+                "margin": 1.0,
                 "ablation": name,
                 "title": {"en": f"Ablation of {name.replace('_', ' ')}", "zh": f"消融：{name}"},
                 "baseline": arms[0][0],
@@ -396,5 +397,4 @@ def full_study(
         claims=claims,
         name="main",
         epochs=epochs,
-        comparison_seeds=seeds,
     )

@@ -88,7 +88,7 @@ def test_an_arm_that_is_the_same_network_is_trained_once(built: Project) -> None
 def test_with_one_seed_nothing_is_significant(built: Project) -> None:
     for table in (built.folder / "results" / "ablation").glob("*.csv"):
         frame = pd.read_csv(table)
-        assert not frame["significant"].fillna(value=False).astype(bool).any()
+        assert set(frame["verdict"].dropna()) <= {"one seed", "same network"}
 
 
 def test_claims_about_cifar_are_not_tested_on_drawn_images(built: Project) -> None:

@@ -6,38 +6,41 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from bakeoff.analysis.networks import load_networks, same_network_as
-from bakeoff.analysis.statistics import ALPHA, difference, estimate, holm
+from bakeoff.analysis.networks import Network, load_networks, same_network_as
+from bakeoff.analysis.statistics import summarise
 from bakeoff.analysis.tables import Column, write_table
+from bakeoff.analysis.verdicts import JUDGED, judge
 from bakeoff.errors import UserError, did_you_mean
 
 ABLATION = (
+    *("arm", "variant", "display", "baseline", "seeds", "baseline_seeds", "epochs"),
+    *("baseline_epochs", "top1_mean", "top1_sd", *JUDGED, "more_gpu_hours", "params_m"),
     *(
-        "arm",
-        "variant",
-        "display",
-        "baseline",
-        "seeds",
-        "epochs",
-        "top1_mean",
-        "top1_sd",
-        "top1_ci_low",
+        "params_change_pct",
+        "macs_m",
+        "macs_change_pct",
+        "pretrained",
+        "run",
+        "same_network_as",
+        "title",
     ),
-    *("top1_ci_high", "delta", "delta_ci_low", "delta_ci_high", "delta_df", "delta_seeds"),
-    *("p_value", "p_holm", "significant", "params_m", "params_change_pct", "macs_m"),
-    *("macs_change_pct", "run", "same_network_as", "title"),
 )
 COLUMNS = (
     Column("arm", "Arm"),
     Column("display", "Variant"),
     Column("seeds", "Seeds", ",.0f"),
-    Column("top1_mean", "Top-1 (%)", ",.2f", ("top1_ci_low", "top1_ci_high")),
-    Column("delta", "Change (points)", "+,.2f", ("delta_ci_low", "delta_ci_high")),
-    Column("p_value", "p", ",.3f"),
-    Column("p_holm", "p (Holm)", ",.3f"),
-    Column("significant", "Significant"),
+    Column("top1_mean", "Top-1 (%)", ",.2f"),
+    Column("top1_sd", "SD over seeds", ",.2f"),
+    Column("delta", "Change (points)", "+,.2f", ("ci_low", "ci_high")),
+    Column("p_adjusted", "p (adjusted)", ",.3f"),
+    Column("verdict", "Verdict"),
+    Column("errors_change_pct", "Errors (%)", "+,.1f"),
+    Column("detectable", "Detectable (points)", ",.2f"),
+    Column("equivalent_within", "Equivalent within (points)", ",.2f"),
+    Column("more_seeds", "More seeds", ",.0f"),
     Column("params_m", "Params (M)", ",.4f"),
     Column("params_change_pct", "Params change (%)", "+,.2f"),
     Column("same_network_as", "Same network as", variant=True),
@@ -52,11 +55,11 @@ def ablate(spec: Mapping[str, Any], runs_dir: str | Path, out: str | Path) -> No
     """
     table = ablation_table(spec, runs_dir)
     caption = (
-        f"Ablation {spec['ablation']}: change in top-1 accuracy against the arm "
-        f"'{spec['baseline']}', paired on test images. Intervals are 95 % and count seeds and test "
-        "images; with one seed they count the images only and hold for those trained networks. "
-        "Significant: Holm-adjusted p below 0.05 over the arms, and at least two seeds on both "
-        "sides. An arm that is the same network as the baseline is not tested."
+        f"Ablation {spec['ablation']}: change in top-1 accuracy against the arm '{spec['baseline']}', paired on "
+        "test images. Intervals are 95 % for all arms at once: one leaves out zero exactly where the verdict is better "
+        f"or worse. Equivalent: within {spec['margin']:g} points, by two one-sided tests at 5 %. Detectable: the true "
+        "change that this design would find with 80 % probability. More seeds: how many on each side would settle it. "
+        "With one seed there is no verdict, and an arm that is the same network as the baseline is not tested."
     )
     # A row is the same network as another arm, or as a variant that is none.
     named = table[~table["variant"].isin(table["arm"])]
@@ -65,60 +68,60 @@ def ablate(spec: Mapping[str, Any], runs_dir: str | Path, out: str | Path) -> No
 
 
 def ablation_table(spec: Mapping[str, Any], runs_dir: str | Path) -> pd.DataFrame:
-    """Return one row per arm in the order of `spec`; the baseline has no change and no test.
-
-    Two arms that are the same network are one hypothesis, and are counted once in Holm's family.
-    """
-    arms = {arm["arm"]: arm for arm in spec["arms"]}
-    if spec["baseline"] not in arms:
+    """Return one row per arm of an ablation, from the runs below `runs_dir`."""
+    names = [arm["arm"] for arm in spec["arms"]]
+    if spec["baseline"] not in names:
         raise UserError(
             f"Ablation '{spec['ablation']}' has no arm '{spec['baseline']}' to be its baseline"
-            f"{did_you_mean(spec['baseline'], arms)}. Name one of its arms under 'baseline'."
+            f"{did_you_mean(spec['baseline'], names)}. Name one of its arms under 'baseline'."
         )
-    networks = load_networks(spec["arms"], runs_dir)
+    return arm_table(spec, load_networks(spec["arms"], runs_dir))
+
+
+def arm_table(spec: Mapping[str, Any], networks: Mapping[str, Network]) -> pd.DataFrame:
+    """Return one row per arm in the order of `spec`; the baseline has no change and no verdict.
+
+    Two arms that are the same network are one difference, and are judged once.
+    """
+    arms = {arm["arm"]: arm for arm in spec["arms"]}
     baseline = networks[arms[spec["baseline"]]["run"]]
+    means = summarise([network.answers for network in networks.values()])
+    places = {name: place for place, name in enumerate(networks)}
     tested = [name for name in networks if name != baseline.name]
-    deltas = {name: difference(networks[name].answers, baseline.answers) for name in tested}
-    adjusted = dict(zip(tested, holm([d.p_value for d in deltas.values()]), strict=True))
+    a = np.array([places[name] for name in tested], dtype=int)
+    judged = judge(means, a, np.full(len(a), places[baseline.name]), spec["margin"])
+    hours = {name: network.scores["gpu_hours"].mean() for name, network in networks.items()}
+    judged["more_gpu_hours"] = judged["more_seeds"] * [
+        hours[name] + hours[baseline.name] or np.nan for name in tested
+    ]
+    cells = dict(zip(tested, judged.to_dict("records"), strict=True))
     rows = []
     for name, arm in arms.items():
         network = networks[arm["run"]]
-        top1 = estimate(network.answers)
         row = {
             "arm": name,
             "variant": arm["variant"],
             "display": arm.get("display", arm["variant"]),
             "baseline": spec["baseline"],
-            "seeds": top1.seeds,
+            "seeds": len(network.answers.seeds),
+            "baseline_seeds": len(baseline.answers.seeds),
             "epochs": int(network.scores["epochs"].min()),
-            "top1_mean": top1.mean,
-            "top1_sd": top1.sd,
-            "top1_ci_low": top1.low,
-            "top1_ci_high": top1.high,
-            "significant": False,
+            "baseline_epochs": int(baseline.scores["epochs"].min()),
+            "top1_mean": network.scores["top1"].mean(),
+            "top1_sd": network.scores["top1"].std(),
             "params_m": network.params / 1e6,
             "params_change_pct": 100 * (network.params / baseline.params - 1),
             "macs_m": network.macs / 1e6,
             "macs_change_pct": 100 * (network.macs / baseline.macs - 1),
+            "pretrained": network.pretrained or baseline.pretrained,
             "run": network.name,
             "title": spec["title"]["en"],
         }
-        if network.name in deltas:
-            delta, p_holm = deltas[network.name], float(adjusted[network.name])
-            row |= {
-                "delta": delta.mean,
-                "delta_ci_low": delta.low,
-                "delta_ci_high": delta.high,
-                "delta_df": delta.df,
-                "delta_seeds": delta.seeds,
-                "p_value": delta.p_value,
-                "p_holm": p_holm,
-                "significant": delta.about_architectures and p_holm < ALPHA,
-            }
+        if network.name in cells:
+            row |= {str(column): cell for column, cell in cells[network.name].items()}
         elif name != spec["baseline"]:
-            row["delta"] = 0.0
+            row |= {"delta": 0.0, "verdict": "same network"}
         rows.append(row)
     table = pd.DataFrame(rows, columns=ABLATION)
     table["same_network_as"] = same_network_as(arms, arms.values())
-    # Whole numbers with gaps: a column of floats would print them as "10.0".
-    return table.astype({"delta_seeds": "Int64"})
+    return table

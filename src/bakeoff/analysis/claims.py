@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.analysis.ablation import ABLATION
-from bakeoff.analysis.statistics import widened
 from bakeoff.analysis.tables import Column, format_number, read_table, write_table
 from bakeoff.study.claims import ClaimConfig, Measure, MeasureKind, Requires
 
 MODELS_NEEDED = (
-    *("variant", "seeds", "epochs", "top1_mean", "top1_ci_low", "top1_ci_high", "params_m"),
+    *("variant", "pretrained", "seeds", "epochs", "top1_mean", "top1_ci_low", "top1_ci_high"),
+    "params_m",
 )
 MIN_SEEDS = 2
 
@@ -35,14 +34,14 @@ COLUMNS = (
     Column("reason", "Reason"),
 )
 CLAIMS = (
-    *("id", "source", "statement", "statement_zh", "claimed", "unit", "relation"),
+    *("id", "origin", "source", "statement", "statement_zh", "claimed", "unit", "relation"),
     *("tolerance", "measured", "ci_low", "ci_high", "seeds", "verdict", "reason_code"),
     *("reason", "reason_zh"),
 )
 CAPTION = (
     "Published figures, tested. Confirmed: all of the 95 % interval agrees with the claim, within "
     "its tolerance. Refuted: none of it does. Otherwise inconclusive, or not tested for the reason "
-    "given."
+    "given. Intervals of changes are those of their ablation and hold for all its arms at once."
 )
 
 # Why a verdict was given, in English and Chinese. The reason of a tested claim is put together from
@@ -60,9 +59,9 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "; '{arm}' is the best of {arms} arms",
         "；“{arm}”是 {arms} 个实验臂中的最优者",
     ),
-    "widened": (
-        ", so the interval is widened to hold for all of them (Bonferroni)",
-        "，故按 Bonferroni 方法将区间放宽至对所有实验臂同时成立",
+    "simultaneous": (
+        ", and the interval holds for all of them",
+        "，区间同时适用于所有实验臂",
     ),
     "variant_absent": (
         "variant '{name}' is not part of this study",
@@ -84,6 +83,15 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "the claim needs at least {wanted} epochs, this study trained {found}",
         "该论断要求至少训练 {wanted} 个 epoch，而本研究仅训练 {found} 个",
     ),
+    "protocol": (
+        "the claim is about the protocol '{wanted}', this study used '{found}'",
+        "该论断针对训练方案 {wanted}，而本研究使用 {found}",
+    ),
+    "pretrained": (
+        "the claim is about {wanted[0]}, what was measured {found[0]}",
+        "该论断针对{wanted[1]}的网络，而实测的网络{found[1]}",
+    ),
+    "not_measured": ("the study has no figure for it", "本研究没有相应的数值"),
     "seeds": (
         "an accuracy needs at least {wanted} seeds, this study has {found}",
         "检验准确率至少需要 {wanted} 个随机种子，而本研究仅有 {found} 个",
@@ -97,12 +105,14 @@ class Measured:
 
     `seeds` is None for exact values such as parameter counts, which need no seeds. `arms` is the
     number of arms that `arm` was picked from as the best, 1 when it was named beforehand.
+    `pretrained` tells whether any network behind it started from ImageNet weights.
     """
 
     value: float
     low: float
     high: float
     epochs: int
+    pretrained: bool
     seeds: int | None = None
     arm: str = ""
     arms: int = 1
@@ -155,14 +165,16 @@ def claim_row(
     """Return the row of claims.csv for one claim of a study; `titles` are those of data sets, in each language."""
     shown = f"{claim.claimed:g}"
     row: dict[str, object] = {
-        **claim.model_dump(include={"id", "source", "claimed", "unit", "relation", "tolerance"}),
+        **claim.model_dump(
+            include={"id", "origin", "source", "claimed", "unit", "relation", "tolerance"}
+        ),
         "statement": claim.statement.en.format(claimed=shown),
         "statement_zh": claim.statement.zh.format(claimed=shown),
     }
     try:
-        _require_dataset(claim.requires, study, titles)
+        _require_study(claim.requires, study, titles)
         measured = MEASURES[claim.measure.kind](claim.measure, tables)
-        _require_effort(claim.requires, measured)
+        _require_training(claim.requires, measured)
     except NotTestedError as missing:
         # The figure stays out: measured under other conditions, it would invite the comparison.
         english, chinese = _reason(missing.code, missing.facts)
@@ -174,7 +186,7 @@ def claim_row(
     exact = measured.seeds is None
     codes = [claim.relation, "value" if exact else "interval", code]
     if measured.arms > 1:
-        codes += ["best"] if exact else ["best", "widened"]
+        codes += ["best"] if exact else ["best", "simultaneous"]
     figures = {
         "least": least,
         "most": most,
@@ -208,8 +220,9 @@ def verdict(least: float, most: float, low: float, high: float) -> tuple[str, st
     """Return the verdict from the interval [low, high] on "between least and most", and its code.
 
     Confirmed when all of the interval agrees with the claim, refuted when none of it does, and
-    inconclusive otherwise.
+    inconclusive otherwise. Bounds that differ by the rounding of binary fractions are equal.
     """
+    least, most = least - _rounding(least), most + _rounding(most)
     if least <= low and high <= most:
         return "confirmed", "inside"
     if high < least or low > most:
@@ -217,10 +230,14 @@ def verdict(least: float, most: float, low: float, high: float) -> tuple[str, st
     return "inconclusive", "overlaps"
 
 
+def _rounding(bound: float) -> float:
+    return 1e-9 * max(1.0, abs(bound)) if np.isfinite(bound) else 0.0
+
+
 def _top1(measure: Measure, tables: Tables) -> Measured:
     row = _model(measure.variant, tables)
     bounds = row["top1_ci_low"], row["top1_ci_high"]
-    return Measured(row["top1_mean"], *bounds, epochs=row["epochs"], seeds=row["seeds"])
+    return Measured(row["top1_mean"], *bounds, row["epochs"], row["pretrained"], row["seeds"])
 
 
 def _param_efficiency(measure: Measure, tables: Tables) -> Measured:
@@ -233,34 +250,44 @@ def _param_efficiency(measure: Measure, tables: Tables) -> Measured:
 
 def _params(measure: Measure, tables: Tables) -> Measured:
     row = _model(measure.variant, tables)
-    return _exact(row["params_m"], row["epochs"])
+    return _exact(row["params_m"], row)
 
 
 def _delta(measure: Measure, tables: Tables) -> Measured:
-    """Measure the change of an arm; the interval of the best arm holds for all arms at once."""
+    """Measure the change of an arm, or of the best one.
+
+    Intervals hold for all arms at once. So what the best arm truly changes is at least the largest of their lower
+    bounds and at most the largest of their upper ones, whichever arm it is.
+    """
     arms = _arms(measure, tables)
-    row = max(arms, key=itemgetter("delta"))
-    low, high = widened(row["delta_ci_low"], row["delta_ci_high"], row["delta_df"], len(arms))
+    best = max(arms, key=lambda row: _known(row["delta"]))
     return Measured(
-        row["delta"],
-        low,
-        high,
-        epochs=row["epochs"],
-        seeds=int(row["delta_seeds"]),
-        arm=row["arm"],
+        best["delta"],
+        max(row["ci_low"] for row in arms),
+        max(row["ci_high"] for row in arms),
+        epochs=min(min(row["epochs"], row["baseline_epochs"]) for row in arms),
+        pretrained=any(row["pretrained"] for row in arms),
+        seeds=min(min(row["seeds"], row["baseline_seeds"]) for row in arms),
+        arm=best["arm"],
         arms=len(arms),
     )
 
 
 def _params_reduction(measure: Measure, tables: Tables) -> Measured:
     arms = _arms(measure, tables)
-    row = min(arms, key=itemgetter("params_change_pct"))
-    exact = _exact(-row["params_change_pct"], row["epochs"])
+    row = min(arms, key=lambda row: _known(row["params_change_pct"]))
+    exact = _exact(-row["params_change_pct"], row)
     return replace(exact, arm=row["arm"], arms=len(arms))
 
 
-def _exact(value: float, epochs: int) -> Measured:
-    return Measured(value, value, value, epochs)
+def _exact(value: float, row: Mapping[Any, Any]) -> Measured:
+    return Measured(value, value, value, row["epochs"], row["pretrained"])
+
+
+def _known(value: float) -> float:
+    if np.isnan(value):
+        raise NotTestedError("not_measured")
+    return value
 
 
 MEASURES: Mapping[MeasureKind, Callable[[Measure, Tables], Measured]] = {
@@ -288,7 +315,7 @@ def _arms(measure: Measure, tables: Tables) -> list[dict[Any, Any]]:
     if name is None or name not in tables.ablations:
         raise NotTestedError("ablation_absent", name=name)
     table = tables.ablations[name]
-    tested = table[table["delta_df"].notna()]
+    tested = table[table["verdict"].notna() & (table["verdict"] != "same network")]
     best = wanted == "best"
     arms = tested.drop_duplicates("run") if best else tested[tested["arm"] == wanted]
     if arms.empty:
@@ -296,22 +323,34 @@ def _arms(measure: Measure, tables: Tables) -> list[dict[Any, Any]]:
     return arms.to_dict("records")
 
 
-def _require_dataset(
+def _require_study(
     requires: Requires, study: Mapping[str, Any], titles: Mapping[str, Mapping[str, str]]
 ) -> None:
+    """Raise NotTestedError where the study as a whole is not what the claim is about."""
+    called = {title.casefold(): name for name, each in titles.items() for title in each.values()}
     wanted = requires.dataset or study["dataset"]
+    wanted = called.get(wanted.casefold(), wanted)
     if wanted != study["dataset"]:
         named = (titles.get(name, {"en": name, "zh": name}) for name in (wanted, study["dataset"]))
         names = ((title["en"], title["zh"]) for title in named)
         raise NotTestedError("dataset", **dict(zip(("wanted", "found"), names, strict=True)))
+    if requires.protocol not in (None, study["protocol"]):
+        raise NotTestedError("protocol", wanted=requires.protocol, found=study["protocol"])
 
 
-def _require_effort(requires: Requires, measured: Measured) -> None:
-    """Raise NotTestedError for too few epochs of training or too few seeds."""
+def _require_training(requires: Requires, measured: Measured) -> None:
+    """Raise NotTestedError where too little was trained or measured, or where it started from other weights."""
     if requires.min_epochs and measured.epochs < requires.min_epochs:
         raise NotTestedError("min_epochs", wanted=requires.min_epochs, found=measured.epochs)
+    if requires.pretrained not in (None, bool(measured.pretrained)):
+        about = (("pretrained networks", "预训练"), ("networks trained from scratch", "从头训练"))
+        was = (("is pretrained", "经过预训练"), ("was trained from scratch", "为从头训练"))
+        wanted, found = about[not requires.pretrained], was[not measured.pretrained]
+        raise NotTestedError("pretrained", wanted=wanted, found=found)
     if measured.seeds is not None and measured.seeds < MIN_SEEDS:
         raise NotTestedError("seeds", wanted=MIN_SEEDS, found=measured.seeds)
+    if not np.isfinite([measured.value, measured.low, measured.high]).all():
+        raise NotTestedError("not_measured")
 
 
 def _reason(code: str, facts: Mapping[str, object]) -> tuple[str, str]:

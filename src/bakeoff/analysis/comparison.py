@@ -16,8 +16,9 @@ from bakeoff.analysis.networks import (
     read_superclasses,
     same_network_as,
 )
-from bakeoff.analysis.statistics import ALPHA, difference, estimate, holm, rank_interval
+from bakeoff.analysis.statistics import Means, intervals, summarise, uneven
 from bakeoff.analysis.tables import Column, write_table
+from bakeoff.analysis.verdicts import JUDGED, judge, standing, worse_than
 from bakeoff.errors import UserError
 from bakeoff.files import read_json
 
@@ -25,6 +26,7 @@ MODEL_COLUMNS = (
     Column("rank", "Rank", ",.0f"),
     Column("rank_low", "Rank from", ",.0f"),
     Column("rank_high", "to", ",.0f"),
+    Column("letters", "Not told apart"),
     Column("variant", "Variant", variant=True),
     Column("family", "Family"),
     Column("seeds", "Seeds", ",.0f"),
@@ -56,10 +58,13 @@ PAIR_COLUMNS = (
     Column("variant_a", "A", variant=True),
     Column("variant_b", "B", variant=True),
     Column("delta", "A − B (points)", "+,.2f", ("ci_low", "ci_high")),
-    Column("p_value", "p", ",.3f"),
-    Column("p_holm", "p (Holm)", ",.3f"),
-    Column("significant", "Significant"),
-    Column("same_network", "Same network"),
+    Column("p_adjusted", "p (adjusted)", ",.3f"),
+    Column("verdict", "A is"),
+    Column("errors_change_pct", "Errors of A against B (%)", "+,.1f"),
+    Column("detectable", "Detectable (points)", ",.2f"),
+    Column("equivalent_within", "Equivalent within (points)", ",.2f"),
+    Column("more_seeds", "More seeds", ",.0f"),
+    Column("more_gpu_hours", "GPU-hours", ",.1f"),
 )
 RUN_COLUMNS = (
     Column("variant", "Variant", variant=True),
@@ -74,8 +79,8 @@ RUN_COLUMNS = (
 )
 
 PAIRWISE = (
-    *("variant_a", "variant_b", "delta", "ci_low", "ci_high", "df", "p_value", "p_holm"),
-    *("significant", "seeds", "same_network"),
+    *("variant_a", "variant_b", *JUDGED, "more_gpu_hours"),
+    *("seeds_a", "seeds_b", "same_network", "distinct"),
 )
 
 FAMILY_MEANS = [
@@ -83,20 +88,21 @@ FAMILY_MEANS = [
     *("images_per_s", "latency_ms", "param_efficiency"),
 ]
 
-INTERVALS = (
-    "Intervals are 95 % and count seeds and test images; with one seed they count the images only "
-    "and hold for that trained network."
-)
+ONE_SEED = "with one seed they count the images only and hold for that trained network"
 MODELS_CAPTION = (
-    f"Variants by top-1 accuracy on the test split. {INTERVALS} Ranks from and to: 95 % range in a "
-    "bootstrap over seeds and images. ECE is the expected calibration error in 15 bins."
+    "Variants by top-1 accuracy on the test split. Intervals are 95 % for each variant by itself and count seeds and "
+    f"test images; {ONE_SEED}. Ranks from and to, and the letters, follow from the pairs: variants that share a letter "
+    "are not told apart. ECE is the expected calibration error in 15 bins."
 )
 FAMILIES_CAPTION = (
     "Means over the variants of each family; variants that are the same network count once."
 )
 PAIRS_CAPTION = (
-    f"Differences in top-1 accuracy, paired on test images. {INTERVALS} Significant: Holm-adjusted "
-    "p below 0.05 over all pairs, and at least two seeds on both sides."
+    "Differences in top-1 accuracy, paired on test images. Intervals are 95 % for all pairs at once: one leaves out "
+    "zero exactly where A is called better or worse. Equivalent: two one-sided tests at 5 % for all pairs at once show "
+    "a difference within the margin; the smallest margin they could show stands beside it. Detectable: the true "
+    "difference that this design would find with 80 % probability. More seeds: how many on each side would settle an "
+    "open pair with 80 % probability, and their GPU-hours. A variant with one seed is not judged."
 )
 RUNS_CAPTION = "Every run behind the comparison, on the test split unless stated otherwise."
 
@@ -120,11 +126,11 @@ def compare(
         raise UserError("The comparison has no variants. Name at least one under 'variants'.")
     superclass_of = None if meta is None else read_superclasses(meta)
     networks = load_networks(entries, runs_dir, superclass_of)
-    models = model_table(entries, networks, Path(profiles_dir))
+    models, pairs = comparison_tables(entries, networks, spec["margin"], Path(profiles_dir))
     out = Path(out_dir)
     tables = {
         "runs": (run_table(networks), RUN_COLUMNS, RUNS_CAPTION),
-        "pairwise": (pairwise_table(models, networks), PAIR_COLUMNS, PAIRS_CAPTION),
+        "pairwise": (pairs, PAIR_COLUMNS, PAIRS_CAPTION),
         "families": (family_table(models), FAMILY_COLUMNS, FAMILIES_CAPTION),
         "models": (models, MODEL_COLUMNS, MODELS_CAPTION),
     }
@@ -133,57 +139,74 @@ def compare(
         write_table(table, columns, out / f"{name}.csv", caption, display)
 
 
+def comparison_tables(
+    entries: Sequence[Mapping[str, Any]],
+    networks: Mapping[str, Network],
+    margin: float,
+    profiles_dir: Path,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the table of the variants and that of their pairs, decided once for both."""
+    means = summarise([network.answers for network in networks.values()])
+    models = model_table(entries, networks, means, profiles_dir)
+    pairs = pairwise_table(models, networks, means, margin)
+    return with_standing(models, pairs), pairs
+
+
 def model_table(
-    entries: Sequence[Mapping[str, Any]], networks: Mapping[str, Network], profiles_dir: Path
+    entries: Sequence[Mapping[str, Any]],
+    networks: Mapping[str, Network],
+    means: Means,
+    profiles_dir: Path,
 ) -> pd.DataFrame:
-    """Return one row per variant, best top-1 first.
+    """Return one row per variant, best top-1 first; `means` are those of `networks`.
 
     Ranks count networks: variants that are the same network share one.
     """
-    lows, highs = rank_interval([network.answers for network in networks.values()])
-    bounds = dict(zip(networks, zip(lows, highs, strict=True), strict=True))
+    each, seeds_vary = intervals(means), uneven(means)
+    places = {name: place for place, name in enumerate(networks)}
     rows = []
     for entry in entries:
         network = networks[entry["run"]]
-        top1 = estimate(network.answers)
-        means = network.scores.mean(numeric_only=True)
+        k = places[network.name]
+        scores = network.scores.mean(numeric_only=True)
         params_m = network.params / 1e6
         profile = _profile(profiles_dir, entry)
         rows.append(
             {
-                "rank_low": bounds[network.name][0],
-                "rank_high": bounds[network.name][1],
                 "variant": entry["variant"],
                 "display": entry.get("display", entry["variant"]),
                 "family": entry["family"],
                 "pretrained": entry["pretrained"],
-                "seeds": top1.seeds,
+                "seeds": int(means.seeds[k]),
                 "epochs": int(network.scores["epochs"].min()),
-                "top1_mean": top1.mean,
-                "top1_sd": top1.sd,
-                "top1_ci_low": top1.low,
-                "top1_ci_high": top1.high,
-                "top1_val_mean": means["val_top1"],
-                "top5_mean": means["top5"],
-                "superclass_top1_mean": means["superclass_top1"],
-                "loss_mean": means["loss"],
-                "ece_mean": means["ece"],
+                "top1_mean": each.mean[k],
+                "top1_sd": each.sd[k],
+                "top1_ci_low": each.low[k],
+                "top1_ci_high": each.high[k],
+                "seeds_vary_more": bool(seeds_vary[k]),
+                "top1_val_mean": scores["val_top1"],
+                "top5_mean": scores["top5"],
+                "superclass_top1_mean": scores["superclass_top1"],
+                "loss_mean": scores["loss"],
+                "ece_mean": scores["ece"],
                 "params_m": params_m,
                 "macs_m": network.macs / 1e6,
                 "input_size": network.input_size,
-                "train_hours": means["train_hours"],
-                "gpu_hours": means["gpu_hours"],
-                "images_per_s": means["images_per_s"],
-                "peak_memory_mb": means["peak_memory_mb"],
+                "train_hours": scores["train_hours"],
+                "gpu_hours": scores["gpu_hours"],
+                "images_per_s": scores["images_per_s"],
+                "peak_memory_mb": scores["peak_memory_mb"],
                 "device": " + ".join(sorted(set(network.scores["device"]))),
                 "latency_ms": profile.get("latency_ms", np.nan),
                 "inference_images_per_s": profile.get("inference_images_per_s", np.nan),
                 "latency_device": profile.get("device", ""),
-                "param_efficiency": top1.mean / params_m,
+                "param_efficiency": each.mean[k] / params_m,
                 "run": network.name,
             }
         )
     models = pd.DataFrame(rows)
+    models["judged"] = models["seeds"] > 1
+    models["distinct"] = ~models["run"].duplicated()
     models["same_network_as"] = same_network_as(models["variant"], entries)
     distinct = models.drop_duplicates("run").set_index("run")["top1_mean"]
     rank = distinct.rank(ascending=False, method="min").astype(int)
@@ -211,39 +234,63 @@ def family_table(models: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def pairwise_table(models: pd.DataFrame, networks: Mapping[str, Network]) -> pd.DataFrame:
+def pairwise_table(
+    models: pd.DataFrame, networks: Mapping[str, Network], means: Means, margin: float
+) -> pd.DataFrame:
     """Return one row per pair of variants, the higher ranked first.
 
-    The family of tests for Holm's correction are the pairs of different networks, each once.
+    The differences that are judged at once are the pairs of different networks, each once: `distinct` marks their rows.
     """
+    places = {name: place for place, name in enumerate(networks)}
     pairs = list(combinations(dict.fromkeys(models["run"]), 2))
-    deltas = [difference(networks[a].answers, networks[b].answers) for a, b in pairs]
-    adjusted = holm([delta.p_value for delta in deltas])
-    cells = {
-        pair: {
-            "delta": delta.mean,
-            "ci_low": delta.low,
-            "ci_high": delta.high,
-            "df": delta.df,
-            "p_value": delta.p_value,
-            "p_holm": p_holm,
-            "significant": delta.about_architectures and bool(p_holm < ALPHA),
-            "seeds": delta.seeds,
-            "same_network": False,
-        }
-        for pair, delta, p_holm in zip(pairs, deltas, adjusted, strict=True)
-    }
+    a, b = (np.array([places[pair[side]] for pair in pairs], dtype=int) for side in (0, 1))
+    judged = judge(means, a, b, margin)
+    hours = {name: network.scores["gpu_hours"].mean() for name, network in networks.items()}
+    judged["more_gpu_hours"] = judged["more_seeds"] * [
+        hours[x] + hours[y] or np.nan for x, y in pairs
+    ]
+    cells = dict(zip(pairs, judged.to_dict("records"), strict=True))
     rows = []
-    for a, b in combinations(models.to_dict("records"), 2):
-        same = {"delta": 0.0, "significant": False, "seeds": a["seeds"], "same_network": True}
+    for first, second in combinations(models.to_dict("records"), 2):
+        same = first["run"] == second["run"]
+        cell = (
+            {"delta": 0.0, "verdict": "same network"}
+            if same
+            else cells[first["run"], second["run"]]
+        )
         rows.append(
             {
-                "variant_a": a["variant"],
-                "variant_b": b["variant"],
-                **cells.get((a["run"], b["run"]), same),
+                "variant_a": first["variant"],
+                "variant_b": second["variant"],
+                **{str(column): value for column, value in cell.items()},
+                "seeds_a": first["seeds"],
+                "seeds_b": second["seeds"],
+                "same_network": same,
+                "distinct": first["distinct"] and second["distinct"],
             }
         )
     return pd.DataFrame(rows, columns=PAIRWISE)
+
+
+def with_standing(models: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return `models` with what follows from the pairs: ranks, letters, groups, and who is dominated.
+
+    `dominated_by` is a variant with as few parameters or fewer that is shown to be better; several with one seed have
+    no standing.
+    """
+    distinct = models[models["distinct"]]
+    several = list(distinct.loc[distinct["judged"], "variant"])
+    better = worse_than(pairs[pairs["distinct"]], "variant_a", "variant_b", distinct["variant"])
+    found = standing(better, several).astype({"rank_low": "Int64", "rank_high": "Int64"})
+    size = distinct.set_index("variant")["params_m"]
+    found["dominated_by"] = [
+        next((x for x in distinct["variant"] if x in better[name] and size[x] <= size[name]), "")
+        for name in several
+    ]
+    found = found.reindex(distinct["variant"])
+    found["group"] = found["group"].fillna("one seed")
+    found = found.fillna({"letters": "", "dominated_by": ""}).set_index(distinct["run"].to_numpy())
+    return models.join(found, on="run")
 
 
 def run_table(networks: Mapping[str, Network]) -> pd.DataFrame:

@@ -32,6 +32,7 @@ class Network:
     params: int
     macs: float
     input_size: int
+    pretrained: bool
 
 
 def load_networks(
@@ -91,7 +92,9 @@ def load_networks(
             )
         size = _common_size(runs)
         answers = Answers(tuple(run.seed for run in runs), np.stack(correct))
-        networks[name] = Network(name, answers, pd.DataFrame(rows), *size)
+        networks[name] = Network(
+            name, answers, pd.DataFrame(rows), *size, bool(runs[0].metrics["pretrained"])
+        )
     return networks
 
 

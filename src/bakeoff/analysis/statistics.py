@@ -1,20 +1,27 @@
-"""Estimates and tests for networks trained with several seeds and tested on the same images.
+"""How certain accuracies and their differences are, for networks of several seeds on the same images.
 
-The design is crossed: each of S trained networks answers each of N test images. Both are samples,
-of the trainings that could have been and of the images that could have been asked, so an interval
-for "this architecture on such images" has to count both. With y the S x N matrix of answers
-(1 correct, 0 wrong) the two-way random-effects analysis of variance gives
+The design is crossed: each of S trainings of a network answers each of N test images, and both are
+samples, of the trainings that could have been and of the images that could have been asked. With y
+the S x N answers (1 correct, 0 wrong) the variance of their mean is
 
-    Var(mean of y) = (MS_seed + MS_image - MS_interaction) / (S N)
+    image variance / N + seed variance / S + interaction variance / (S N)
 
-because E MS_seed = N var_seed + var_inter, E MS_image = S var_image + var_inter and
-E MS_interaction = var_inter (Searle, Casella and McCulloch 1992, "Variance Components", ch. 4). The
-interaction is in both mean squares but in the variance of the mean only once. Degrees of freedom of
-the sum follow Satterthwaite (1946). The estimate is never allowed below what seeds alone, or images
-alone, would give: with two or three seeds the difference MS_seed - MS_interaction is often negative
-by chance.
+(two-way random effects: Searle, Casella and McCulloch 1992, "Variance Components", ch. 4). Images
+are the same for all networks, so their part is a covariance matrix, and a difference of networks
+keeps only what the images do to the one and not to the other. Seeds are independent between
+networks.
 
-All figures are in percent, or percentage points for differences.
+Two or three seeds say little about how much seeds matter. Networks therefore share what they know
+(Smyth 2004): the seed variance of each is the larger of its own and the one pooled over all that
+are analysed together, with the degrees of freedom of the pooled one. `benchmarks/inference.py` has
+the simulation by which this was chosen, `docs/statistics.md` its figures.
+
+Intervals of differences hold for all differences of one question at once: the quantile is that of
+the largest |t| among them (Hothorn, Bretz and Westfall 2008, "Simultaneous inference in general
+parametric models"), found by drawing from their joint distribution. So an adjusted p-value is below
+0.05 exactly where the interval leaves out zero. And where a is better than b and b better than c, a
+is better than c: standard errors that come from one covariance matrix keep the triangle inequality,
+and all intervals have one quantile.
 """
 
 from __future__ import annotations
@@ -25,249 +32,273 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 LEVEL = 0.95
 ALPHA = 0.05
-REPLICATES = 2000
-MEMORY_CHUNK = 200  # bootstrap replicates held at once: N x 200 float32 is 8 MB at 10,000 images
+POWER = 0.8
+DRAWS = 20_000  # of the joint distribution: the standard error of a p-value of 0.05 is 0.0015
+CHUNK = 1_000  # draws held at once
+MOST_SEEDS = 1_000
+TWO_SEEDS_COVER = 0.936  # of 95 % intervals in the worst regime of `benchmarks/inference.py`
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """The answers of one architecture: `correct` (bool, S x N), row i from the run of seeds[i]."""
+    """The answers of one network: `correct` (bool, S x N), row i from the run of seeds[i]."""
 
     seeds: tuple[int, ...]
     correct: NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A top-1 accuracy in percent with its interval; `sd` over seeds is NaN for one seed."""
+@dataclass(frozen=True, eq=False)
+class Means:
+    """The mean accuracies of K networks on the same N images, and what their variance is made of.
 
-    mean: float
-    sd: float
-    low: float
-    high: float
-    df: float
-    seeds: int
-
-
-@dataclass(frozen=True)
-class Delta:
-    """A difference of two accuracies in points with its interval and two-sided p-value.
-
-    `seeds` is the number of seeds of the side that has fewer; below two nothing can be said about
-    the architectures, only about the networks that were trained.
+    All are shares of 1. `of_images` (K x K) is the covariance that the choice of images gives to
+    the means, with the part of the interactions; `of_runs` (K) is the variance of single runs over
+    seeds as observed (NaN for one seed), `interaction` (K) the part of it that images cause;
+    `of_seeds` (K) is the seed variance that is used, `df` the degrees of freedom of the pooled one.
     """
 
-    mean: float
-    low: float
-    high: float
-    p_value: float
-    df: float
-    seeds: int
-
-    @property
-    def about_architectures(self) -> bool:
-        """Whether both sides have the two seeds that a statement about architectures needs."""
-        return self.seeds >= 2
+    images: int
+    seeds: NDArray[np.int64]
+    mean: Floats
+    of_images: Floats
+    of_runs: Floats
+    interaction: Floats
+    of_seeds: Floats
+    df: int
 
 
-@dataclass(frozen=True)
-class _MeanSquares:
-    seed: float
-    image: float
-    interaction: float
+@dataclass(frozen=True, eq=False)
+class Contrasts:
+    """Differences of two means each, as one question: arrays over M differences, in points.
+
+    `low` and `high` hold for all differences at once, and `p_adjusted` is below `ALPHA` where they leave out
+    zero. `shown_within` is the smallest margin within which the two one-sided tests show equivalence, for all
+    at once; `detectable` the smallest true difference that such a design finds with probability `POWER`;
+    `more_seeds` how many seeds more on each side would with that probability show the difference that was
+    measured, or equivalence within the margin, NaN where `MOST_SEEDS` would not. All but `delta` are NaN where
+    one side has one seed.
+    """
+
+    delta: Floats
+    low: Floats
+    high: Floats
+    df: Floats
+    p_value: Floats
+    p_adjusted: Floats
+    shown_within: Floats
+    detectable: Floats
+    more_seeds: Floats
 
 
-def estimate(answers: Answers, level: float = LEVEL) -> Estimate:
-    """Return the mean top-1 accuracy with a `level` interval over seeds and test images.
+def summarise(answers: Sequence[Answers]) -> Means:
+    """Return the means of networks that were tested on the same images.
+
+    Raises:
+        ValueError: the networks have different numbers of images.
+    """
+    images = answers[0].correct.shape[1]
+    for each in answers:
+        if each.correct.shape[1] != images:
+            raise ValueError(f"{images} and {each.correct.shape[1]} test images do not pair")
+    seeds = np.array([len(each.correct) for each in answers])
+    per_image = np.stack([each.correct.mean(axis=0, dtype=np.float32) for each in answers])
+    per_run = [each.correct.mean(axis=1) for each in answers]
+    mean = np.array([runs.mean() for runs in per_run])
+    centred = per_image - mean[:, None].astype(np.float32)
+    covariance = (centred @ centred.T).astype(float) / (images - 1) / images
+    of_runs, interaction = np.full((2, len(answers)), np.nan)
+    for k in np.flatnonzero(seeds > 1):
+        of_runs[k] = per_run[k].var(ddof=1)
+        # Each answer is 0 or 1, so the sum of squares of the cells is their number times the mean.
+        cells = seeds[k] * images * (mean[k] - mean[k] ** 2)
+        rest = cells - (seeds[k] - 1) * images * of_runs[k]
+        rest -= seeds[k] * images * (images - 1) * covariance[k, k]
+        interaction[k] = max(0.0, rest) / ((seeds[k] - 1) * (images - 1)) / images
+    # As if one image more had fallen out otherwise: no certainty where all answers agree.
+    covariance += np.eye(len(answers)) / images**2 / 2
+    return Means(
+        images,
+        seeds,
+        mean,
+        covariance,
+        of_runs,
+        interaction,
+        *_shared(seeds, of_runs - interaction),
+    )
+
+
+def _shared(seeds: NDArray[np.int64], own: Floats) -> tuple[Floats, int]:
+    """Return the seed variances that are used and the degrees of freedom of the pooled one."""
+    several = seeds > 1
+    df = int((seeds[several] - 1).sum())
+    if not df:
+        return np.full(len(seeds), np.nan), 0
+    pooled = max(0.0, float(((seeds - 1) * own)[several].sum()) / df)
+    return np.where(several, np.fmax(own, pooled), pooled), df
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """One 95 % interval for each of K means, in percent, each for itself; `sd` is over seeds."""
+
+    mean: Floats
+    sd: Floats
+    low: Floats
+    high: Floats
+
+
+def intervals(means: Means, level: float = LEVEL) -> Intervals:
+    """Return the accuracies in percent with an interval each, not adjusted for their number.
 
     With one seed the interval (Wilson 1927) holds the test images only: it is a statement about
     this trained network, not about what the architecture reaches when trained again.
     """
-    y = answers.correct.astype(float)
-    mean, (seeds, images) = float(y.mean()), y.shape
-    if seeds == 1:
-        low, high = _wilson(mean, images, level)
-        return Estimate(100 * mean, np.nan, 100 * low, 100 * high, images - 1, 1)
-    variance, df = _crossed_variance(y)
-    if variance == 0:  # every network gives the same answer on every image
-        low, high = _wilson(mean, images, level)
-    else:
-        half = _half_width(variance, df, level)
-        low, high = max(0.0, mean - half), min(1.0, mean + half)
-    sd = 100 * float(y.mean(axis=1).std(ddof=1))
-    return Estimate(100 * mean, sd, 100 * low, 100 * high, df, seeds)
+    single = np.arange(len(means.mean))
+    variance, df = _variance(means, single, None)
+    half = stats.t.isf((1 - level) / 2, df) * np.sqrt(variance)
+    low, high = np.clip([means.mean - half, means.mean + half], 0, 1)
+    hits = np.round(means.mean * means.images)
+    wilson = np.array(proportion_confint(hits, means.images, alpha=1 - level, method="wilson"))
+    low, high = np.where(means.seeds > 1, [low, high], wilson)
+    return Intervals(100 * means.mean, 100 * np.sqrt(means.of_runs), 100 * low, 100 * high)
 
 
-def difference(a: Answers, b: Answers, level: float = LEVEL) -> Delta:
-    """Return accuracy of `a` minus accuracy of `b`, paired on the test images.
+def contrasts(
+    means: Means, a: Indices, b: Indices, margin: float = np.nan, draws: int = DRAWS
+) -> Contrasts:
+    """Return the differences mean[a] - mean[b], M of them, as the answers to one question.
 
-    - Same seeds on both sides: also paired on seeds (a seed gives both the same order of images and
-      the same augmentation); the crossed analysis above is made on a - b.
-    - Different seeds: seeds are unpaired, images stay paired; all seeds of each side are used, so
-      the difference is always that of the two means. Seed variances of the two sides add.
-    - One seed on either side: the interval holds the images only, and the p-value is that of the
-      exact McNemar test between two trained networks (the first of each side). Dietterich (1998,
-      "Approximate statistical tests for comparing supervised classification learning algorithms")
-      finds it sound for networks trained once; it says nothing about other trainings.
-
-    Raises ValueError when the two sides have different numbers of images.
+    Differences of which one side has a single seed are not tested and widen no other's interval. `margin` in
+    points is the one within which networks count as equivalent.
     """
-    if a.correct.shape[1] != b.correct.shape[1]:
-        raise ValueError(f"{a.correct.shape[1]} and {b.correct.shape[1]} test images do not pair")
-    ya, yb = a.correct.astype(float), b.correct.astype(float)
-    per_image = ya.mean(axis=0) - yb.mean(axis=0)
-    mean, images = float(per_image.mean()), len(per_image)
-    seeds = min(len(ya), len(yb))
-    if seeds < 2:
-        variance, df = float(per_image.var(ddof=1)) / images, float(images - 1)
-        p_value = mcnemar_p(a.correct[0], b.correct[0])
-    else:
-        if sorted(a.seeds) == sorted(b.seeds):
-            d = ya[np.argsort(a.seeds)] - yb[np.argsort(b.seeds)]
-            variance, df = _crossed_variance(d)
-        else:
-            variance, df = _unpaired_variance(ya, yb, per_image)
-        p_value = _two_sided_p(mean, variance, df)
-    half = _half_width(variance, df, level)
-    return Delta(100 * mean, 100 * (mean - half), 100 * (mean + half), p_value, df, seeds)
-
-
-def mcnemar_p(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """Return the two-sided p-value of the exact McNemar test for answers `a` and `b`, each N."""
-    table = [[np.sum(a & b), np.sum(a & ~b)], [np.sum(~a & b), np.sum(~a & ~b)]]
-    return float(mcnemar(table, exact=True).pvalue)
-
-
-def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Return p-values adjusted by Holm (1979) for the family `p_values`; NaN is not tested."""
-    raw = np.asarray(p_values, dtype=float)
-    adjusted = np.full(raw.shape, np.nan)
-    tested = ~np.isnan(raw)
+    delta = means.mean[a] - means.mean[b]
+    tested = (means.seeds[a] > 1) & (means.seeds[b] > 1)
+    columns = np.full((8, len(a)), np.nan)
     if tested.any():
-        adjusted[tested] = multipletests(raw[tested], method="holm")[1]
-    return adjusted
+        columns[:, tested] = _tested(means, a[tested], b[tested], margin / 100, draws)
+    scales = np.array([100, 100, 1, 1, 1, 100, 100, 1])
+    return Contrasts(100 * delta, *(columns * scales[:, None]))
 
 
-def widened(low: float, high: float, df: float, comparisons: int) -> tuple[float, float]:
-    """Return a symmetric `LEVEL` t-interval widened to hold for `comparisons` at once (Bonferroni).
-
-    This is what makes an interval valid for an arm that was picked for being the best.
-    """
-    middle, half = (low + high) / 2, (high - low) / 2
-    error = (1 - LEVEL) / 2
-    half *= float(stats.t.isf(error / comparisons, df) / stats.t.isf(error, df))
-    return middle - half, middle + half
-
-
-def rank_interval(
-    architectures: Sequence[Answers],
-    replicates: int = REPLICATES,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the lowest and highest rank (1 is best) each architecture has in a bootstrap.
-
-    Each replicate draws the test images anew, the same for all architectures, and for each
-    architecture S - 1 of its S seeds: one fewer makes the variance of the bootstrap mean unbiased
-    for the small S in use (Rao and Wu 1988, "Resampling inference with complex survey data"). With
-    one seed only the images vary. The ranks are the central `level` share over the replicates.
-
-    Raises ValueError when the architectures were not tested on the same number of images.
-    """
-    images = architectures[0].correct.shape[1]
-    if any(answers.correct.shape[1] != images for answers in architectures):
-        raise ValueError("architectures can be ranked only on the same test images")
-    generator = np.random.default_rng(seed)
-    stacked = np.concatenate([answers.correct for answers in architectures]).astype(np.float32)
-    ends = np.cumsum([len(answers.correct) for answers in architectures])
-    ranks = []
-    for start in range(0, replicates, MEMORY_CHUNK):
-        count = min(MEMORY_CHUNK, replicates - start)
-        weights = generator.multinomial(images, np.full(images, 1 / images), size=count)
-        hits = stacked @ weights.T.astype(np.float32)  # networks x replicates
-        scores = np.empty((len(architectures), count))
-        for index, rows in enumerate(np.split(hits, ends[:-1])):
-            draws = max(1, len(rows) - 1)
-            chosen = generator.integers(len(rows), size=(draws, count))
-            scores[index] = np.take_along_axis(rows, chosen, axis=0).mean(axis=0)
-        ranks.append(stats.rankdata(-scores, method="min", axis=0))
-    tail = (1 - level) / 2
-    every = np.concatenate(ranks, axis=1)
-    low = np.quantile(every, tail, axis=1, method="inverted_cdf")
-    high = np.quantile(every, 1 - tail, axis=1, method="inverted_cdf")
-    return low.astype(np.int64), high.astype(np.int64)
-
-
-def _half_width(variance: float, df: float, level: float) -> float:
-    return float(stats.t.ppf((1 + level) / 2, df) * variance**0.5)
-
-
-def _wilson(mean: float, images: int, level: float) -> tuple[float, float]:
-    low, high = proportion_confint(round(mean * images), images, alpha=1 - level, method="wilson")
-    return float(low), float(high)
-
-
-def _mean_squares(y: NDArray[np.float64]) -> _MeanSquares:
-    """Return the mean squares of the two-way layout `y` (S x N, one value per cell, S >= 2)."""
-    seeds, images = y.shape
-    of_seed = y.mean(axis=1, keepdims=True)
-    of_image = y.mean(axis=0, keepdims=True)
-    mean = y.mean()
-    rest = y - of_seed - of_image + mean
-    return _MeanSquares(
-        seed=images * float(((of_seed - mean) ** 2).sum()) / (seeds - 1),
-        image=seeds * float(((of_image - mean) ** 2).sum()) / (images - 1),
-        interaction=float((rest**2).sum()) / ((seeds - 1) * (images - 1)),
+def _tested(means: Means, a: Indices, b: Indices, margin: float, draws: int) -> Floats:
+    delta = means.mean[a] - means.mean[b]
+    variance, df = _variance(means, a, b)
+    error = np.sqrt(variance)
+    t = np.abs(delta) / error
+    largest = largest_t(means, a, b, draws)
+    # Two one-sided tests at 5 % each are an interval of 90 %.
+    wide, narrow = np.quantile(largest, [LEVEL, 2 * LEVEL - 1], method="higher")
+    low, high = np.clip([delta - wide * error, delta + wide * error], -1, 1)
+    above = len(largest) - np.searchsorted(largest, t, side="left")
+    return np.stack(
+        [
+            low,
+            high,
+            df,
+            2 * stats.t.sf(t, df),
+            (1 + above) / (1 + len(largest)),
+            np.abs(delta) + narrow * error,
+            (wide + stats.t.ppf(POWER, df)) * error,
+            _more_seeds(means, (a, b), (float(wide), float(narrow)), margin),
+        ]
     )
 
 
-def _crossed_variance(y: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the variance of the mean of `y` (S x N) and its degrees of freedom."""
-    seeds, images = y.shape
-    ms = _mean_squares(y)
-    total = max(ms.seed + ms.image - ms.interaction, ms.seed, ms.image)
-    df = _satterthwaite(
-        total,
-        (ms.seed, seeds - 1),
-        (ms.image, images - 1),
-        (ms.interaction, (seeds - 1) * (images - 1)),
-    )
-    return total / (seeds * images), df
+def _more_seeds(
+    means: Means, pair: tuple[Indices, Indices], quantiles: tuple[float, float], margin: float
+) -> Floats:
+    """Return the seeds per side that are still to be added, on a grid that widens from 20 on."""
+    grid = np.unique(np.round(np.r_[1:20, np.geomspace(20, MOST_SEEDS, 60)]))[:, None]
+    delta = np.abs(means.mean[pair[0]] - means.mean[pair[1]])
+    df = _variance(means, *pair)[1]
+    runs = means.of_seeds + means.interaction
+    images = _of_images(means, *pair)
+    of_runs = np.zeros((len(grid), len(delta)))
+    for side in pair:
+        images = images - means.interaction[side] / means.seeds[side]
+        of_runs += runs[side] / (means.seeds[side] + grid)
+    total = np.maximum(0, images) + of_runs
+    more_df = total**2 / (images**2 / (means.images - 1) + of_runs**2 / (means.df + 2 * grid))
+    # The quantile of the largest |t| falls as that of a single t of the same probability does.
+    wide, narrow = (stats.t.isf(stats.t.sf(q, df), more_df) for q in quantiles)
+    power = stats.t.ppf(POWER, more_df)
+    enough = (wide + power) * np.sqrt(total) <= delta
+    enough |= delta + (narrow + power) * np.sqrt(total) <= margin
+    first = grid[np.argmax(enough, axis=0), 0]
+    return np.where(enough.any(axis=0), first, np.nan)
 
 
-def _unpaired_variance(
-    ya: NDArray[np.float64], yb: NDArray[np.float64], per_image: NDArray[np.float64]
-) -> tuple[float, float]:
-    """Return variance and degrees of freedom of mean(ya) - mean(yb), seeds unpaired.
+def uneven(means: Means, level: float = ALPHA) -> NDArray[np.bool_]:
+    """Return whether the seeds of a network vary more than those of the others, by an F test.
 
-    The spread of the per-image differences holds the images and both interactions; what is missing
-    are the two seed variances, (MS_seed - MS_interaction) / (S N) each.
+    The most variable network is held against the pooled others, at `level` over the number of networks; while it
+    is found, it leaves and the next is looked at, up to half of them.
     """
-    images = len(per_image)
-    of_images = float(per_image.var(ddof=1)) / images
-    total, parts = of_images, [(of_images, images - 1)]
-    for y in (ya, yb):
-        seeds, ms = len(y), _mean_squares(y)
-        cells = seeds * images
-        total += max(0.0, ms.seed - ms.interaction) / cells
-        parts.append((ms.seed / cells, seeds - 1))
-        parts.append((ms.interaction / cells, (seeds - 1) * (images - 1)))
-    return total, _satterthwaite(total, *parts)
+    found = np.zeros(len(means.mean), bool)
+    rest = means.seeds > 1
+    several = int(rest.sum())
+    while rest.sum() > max(2, several - several // 2):
+        k = int(np.nanargmax(np.where(rest, means.of_runs, -1)))
+        others = rest.copy()
+        others[k] = False
+        df = means.seeds[others] - 1
+        pooled = float((df * means.of_runs[others]).sum()) / int(df.sum())
+        if pooled <= 0:
+            break
+        ratio = means.of_runs[k] / pooled
+        if stats.f.sf(ratio, means.seeds[k] - 1, int(df.sum())) >= level / int(rest.sum()):
+            break
+        found[k], rest = True, others
+    return found
 
 
-def _satterthwaite(total: float, *parts: tuple[float, int]) -> float:
-    """Return the degrees of freedom of a variance `total` made of (mean square, df) `parts`."""
-    spread = sum(square**2 / df for square, df in parts)
-    return total**2 / spread if spread > 0 else float(parts[-1][1])
+def largest_t(means: Means, a: Indices, b: Indices, draws: int) -> Floats:
+    """Return `draws` of the largest |t| among the differences if there were none, sorted.
+
+    Means are drawn from their joint normal distribution, and the pooled variance of runs from its
+    chi-squared distribution, which all differences share.
+    """
+    generator = np.random.default_rng(0)
+    several = means.seeds > 1
+    root = np.linalg.cholesky(
+        means.of_images + np.diag(np.where(several, means.of_seeds, 0) / means.seeds)
+    )
+    images = _of_images(means, a, b)
+    interaction = np.where(several, means.interaction, 0)
+    runs = np.where(several, means.of_seeds, 0) + interaction
+    largest = []
+    for start in range(0, draws, CHUNK):
+        count = min(CHUNK, draws - start)
+        z = generator.standard_normal((count, len(root))) @ root.T
+        scale = generator.chisquare(means.df, (count, 1)) / means.df
+        seeds = np.maximum(0, scale * runs - interaction) / means.seeds
+        squares = (z[:, a] - z[:, b]) ** 2 / (images + seeds[:, a] + seeds[:, b])
+        largest.append(np.sqrt(squares.max(axis=1)))
+    return np.sort(np.concatenate(largest))
 
 
-def _two_sided_p(mean: float, variance: float, df: float) -> float:
-    if variance == 0:
-        return 1.0 if mean == 0 else 0.0
-    return float(2 * stats.t.sf(abs(mean) / variance**0.5, df))
+def _of_images(means: Means, a: Indices, b: Indices | None) -> Floats:
+    c = means.of_images
+    return c[a, a] if b is None else c[a, a] + c[b, b] - 2 * c[a, b]
+
+
+def _variance(means: Means, a: Indices, b: Indices | None) -> tuple[Floats, Floats]:
+    """Return the variances of mean[a], or of mean[a] - mean[b], and their degrees of freedom.
+
+    The latter follow Satterthwaite (1946): what is estimated are the variance over images and the
+    pooled variance over runs, of which the interaction is taken off again.
+    """
+    images = _of_images(means, a, b)
+    seeds, interaction = means.of_seeds / means.seeds, means.interaction / means.seeds
+    of_seeds = seeds[a] if b is None else seeds[a] + seeds[b]
+    of_runs = of_seeds + (interaction[a] if b is None else interaction[a] + interaction[b])
+    total = images + of_seeds
+    spread = images**2 / (means.images - 1) + of_runs**2 / max(1, means.df)
+    return total, total**2 / spread

@@ -14,7 +14,7 @@ from bakeoff.files import write_text
 from bakeoff.markup import latex, markdown
 
 CSV_DIGITS = "%.8g"  # beyond what float32 metrics carry, short of printing binary noise
-P_VALUES = ("p_value", "p_holm")
+P_VALUES = ("p_value", "p_adjusted")
 SMALLEST_P = 0.001  # smaller ones are printed as "< 0.001"
 
 

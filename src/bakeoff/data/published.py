@@ -114,6 +114,10 @@ class PublishedConfig(DataConfig):
         if not self.official:
             name = self.archive.name.removesuffix(".tar.gz") if self.archive else "custom"
             title = {"en": name, "zh": name}
+        elif self.limit.train or self.limit.test:
+            # What holds for all of it need not hold here, and claims about it are not tested.
+            name = f"{name}_part"
+            title = {"en": f"a part of {title['en']}", "zh": f"{title['zh']}的一部分"}
         images = known.train_images
         if not self.official and self.archive is not None and self.archive.is_file():
             images = max(1, round(images * self.archive.stat().st_size / known.archive_bytes))

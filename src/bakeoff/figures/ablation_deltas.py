@@ -17,25 +17,35 @@ from bakeoff.figures.sheet import Sheet, drawing
 
 READS = ("ablations",)
 CATEGORY = "Ablations"
-CAPTION = "Difference of each arm from its baseline, in points, with 95 % intervals."
+CAPTION = "Difference of each arm from its baseline in points, with 95 % intervals for all arms of an ablation at once."
 ROW, HEAD, REST = 0.36, 0.7, 1.1  # inches
 COLUMNS = (
-    *("arm", "baseline", "seeds", "top1_mean", "delta", "delta_ci_low", "delta_ci_high"),
-    *("delta_seeds", "significant", "same_network_as", "title"),
+    *("arm", "baseline", "seeds", "top1_mean", "delta", "ci_low", "ci_high", "verdict"),
+    *("same_network_as", "title"),
 )
 MARKS = {
     "better": (style.ACCENT, style.ACCENT),
     "worse": (style.AGAINST, style.AGAINST),
+    "equivalent": (style.INK, "white"),
     "open": (style.MUTED, "white"),
     "one_seed": (style.MUTED, "white"),
 }
 """{what an arm is: colours of its edge and of its face}"""
+KINDS = {
+    "better": "better",
+    "worse": "worse",
+    "equivalent": "equivalent",
+    "cannot tell": "open",
+    "one seed": "one_seed",
+    "same network": "same",
+}
+"""{verdict: what an arm is}"""
 
 
 def plot(ablations: Sequence[str | Path], sheet: Sheet) -> None:
     """Draw a forest plot of the ablation tables, one panel each, in the order given.
 
-    Filled, coloured marks are significant differences; hollow grey ones cannot be told from zero.
+    Filled, coloured marks are differences; hollow ones are shown to be equivalent, or cannot be told from zero.
     An arm that is the same network as another says so, and with one seed there is no interval.
     """
     if not ablations:
@@ -71,13 +81,7 @@ def plot(ablations: Sequence[str | Path], sheet: Sheet) -> None:
 
 def _kind(row: dict[Any, Any]) -> str:
     """Return what the arm of a row is: the baseline again ("same"), or a key of MARKS."""
-    if pd.isna(row["delta_seeds"]):
-        return "same"
-    if row["delta_seeds"] < 2:
-        return "one_seed"
-    if not row["significant"]:
-        return "open"
-    return "better" if row["delta"] > 0 else "worse"
+    return KINDS[row["verdict"]]
 
 
 def _draw(axes: Axes, y: int, row: dict[Any, Any], sheet: Sheet) -> None:
@@ -91,11 +95,11 @@ def _draw(axes: Axes, y: int, row: dict[Any, Any], sheet: Sheet) -> None:
     if kind == "one_seed":
         text += f" ({sheet.say_seeds([1])})"
     else:
-        axes.hlines(y, row["delta_ci_low"], row["delta_ci_high"], color=edge, linewidth=2)
-        low, high = (format_number(row[f"delta_ci_{end}"], "+.2f") for end in ("low", "high"))
+        axes.hlines(y, row["ci_low"], row["ci_high"], color=edge, linewidth=2)
+        low, high = (format_number(row[f"ci_{end}"], "+.2f") for end in ("low", "high"))
         text = f"{text} [{low}, {high}]"
     axes.scatter(row["delta"], y, s=50, color=face, edgecolor=edge, zorder=3)
-    _note(axes, y, text, style.INK if row["significant"] else style.MUTED)
+    _note(axes, y, text, style.INK if kind in ("better", "worse", "equivalent") else style.MUTED)
 
 
 def _note(axes: Axes, y: int, text: str, colour: str) -> None:

@@ -17,10 +17,15 @@ OF_CONFIGURATION = frozenset(
 )
 # Columns that no row has by itself: they follow from all rows of their table.
 OF_ALL_ROWS = frozenset(
-    {"rank", "rank_low", "rank_high", "p_holm", "significant", "same_network_as"}
+    {
+        *("rank", "rank_low", "rank_high", "letters", "group", "dominated_by", "seeds_vary_more"),
+        *("top1_ci_low", "top1_ci_high", "ci_low", "ci_high", "df", "p_value", "p_adjusted"),
+        *("verdict", "equivalent_within", "detectable", "more_seeds", "more_gpu_hours"),
+        *("same_network_as", "distinct"),
+    }
 )
 # Beginnings of the columns of an ablation's table that compare an arm with the baseline.
-OF_BASELINE = ("delta", "p_value", "params_change", "macs_change")
+OF_BASELINE = ("delta", "errors_change", "params_change", "macs_change", "baseline_")
 
 
 def table_runs(graph: Graph) -> tuple[str, ...]:

@@ -45,9 +45,7 @@ def ablations(deck: Deck, results: Results, words: Words) -> None:
     for name, table in results.ablations.items():
         spec = results.ablation_specs[name]
         title = words.say("backup.ablation.title", ablation=spec.value(f"title.{words.language}"))
-        told = [findings.verdict(table, words), findings.saving(table, words)]
-        told += findings.same_networks(table, words)
-        sentences = [words.tell(finding) for finding in told if finding is not None]
+        sentences = [words.tell(finding) for finding in findings.of_ablation(table, words)]
         _tables(deck, words, "ablation", title, rows.ablation(table, words), sentences)
 
 

@@ -1,41 +1,55 @@
 """What the data shows: which sentence may be said, and with which values.
 
-A difference is called one only where its test, corrected for the number of tests, is significant
-*and* its interval leaves out zero. Networks that are the same are not compared with each other.
+Whether two variants differ is decided once, in the tables (`bakeoff.analysis.verdicts`). Here the columns `verdict`,
+`group`, `rank_low`, `rank_high` and `dominated_by` are read and put into sentences; nothing is decided anew. Nothing
+here knows how a sentence is shown.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bakeoff.slides.formats import magnitude, p_value, percent, signed, three_digits, whole
+from bakeoff.slides.formats import (
+    magnitude,
+    percent,
+    points,
+    signed,
+    three_digits,
+    whole,
+)
 from bakeoff.slides.results import Results
 from bakeoff.slides.tables import Row, Table
 from bakeoff.slides.values import Text, Value
-from bakeoff.slides.words import Finding, Words
+from bakeoff.slides.words import Filler, Finding, Words
 
 Outcome = Literal[
-    "baseline", "same", "one_seed", "not_measured", "improvement", "loss", "not_separable"
+    "baseline", "same", "one_seed", "not_measured", "better", "worse", "equivalent", "open"
 ]
+OUTCOMES: dict[str, Outcome] = {
+    "": "not_measured",
+    "better": "better",
+    "worse": "worse",
+    "equivalent": "equivalent",
+    "cannot tell": "open",
+    "one seed": "one_seed",
+    "same network": "same",
+}
+"""What sentences call the verdicts of the tables."""
+DIRECTIONS: tuple[Outcome, Outcome] = ("better", "worse")
+REVERSED: dict[Outcome, Outcome] = {"better": "worse", "worse": "better"}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Accuracy of one variant minus that of another, in points, with its interval.
-
-    `separable` is the corrected test together with the interval. Without it, `may_be_zero` tells
-    whether the interval contains zero: one that does not, and still fails the corrected test, is no
-    evidence that two variants are alike.
-    """
+    """Accuracy of one variant minus that of another, in points, with its interval and the verdict on it."""
 
     delta: Value
     low: Value
     high: Value
-    separable: bool
-    may_be_zero: bool
-    tested: bool
-    p_holm: Text
+    outcome: Outcome
+    margin: Value
 
 
 # --- the comparison -------------------------------------------------------------------------------
@@ -43,9 +57,18 @@ class Difference:
 
 def networks(results: Results) -> list[Row]:
     """Return the rows of the comparison, best first, without those that repeat another's network."""
-    models = results.models
-    rows = [row for row in models.rows if _twin(models, row) is None]
-    return sorted(rows, key=lambda row: models.number(row, "rank") or float("inf"))
+    rows = [row for row in results.models.rows if results.models.true(row, "distinct")]
+    return sorted(rows, key=lambda row: results.models.number(row, "rank") or float("inf"))
+
+
+def judged(results: Results) -> list[Row]:
+    """Return the networks that have a standing among each other, best first: those with several seeds."""
+    return [row for row in networks(results) if results.models.true(row, "judged")]
+
+
+def leaders(results: Results) -> list[Row]:
+    """Return the networks that none is shown to be better than, best first."""
+    return [row for row in judged(results) if results.models.text(row, "group") == "leading"]
 
 
 def name_of(results: Results, row: Row) -> Value:
@@ -53,73 +76,132 @@ def name_of(results: Results, row: Row) -> Value:
     return results.models.word(row, "display" if row.get("display") else "variant")
 
 
+def pair(results: Results, a: Row, b: Row) -> Row:
+    """Return the row of a pair of networks, of which `a` has the higher mean."""
+    row = results.pairwise.row(a["variant"], b["variant"])
+    assert row is not None  # every pair has a row, the higher in rank first
+    return row
+
+
 def difference(results: Results, a: Row, b: Row) -> Difference | None:
-    """Return the accuracy of variant `a` minus that of `b`, or None where they were not compared."""
+    """Return the accuracy of variant `a` minus that of `b`, or None where they were not judged."""
     pairs = results.pairwise
     straight = pairs.row(a["variant"], b["variant"])
     row = straight or pairs.row(b["variant"], a["variant"])
-    if row is None or pairs.number(row, "delta") is None or pairs.number(row, "ci_low") is None:
+    if row is None or pairs.number(row, "ci_low") is None:
         return None
     scale, low, high = (1, "ci_low", "ci_high") if straight else (-1, "ci_high", "ci_low")
-    clear = _leaves_out_zero(pairs, row, "ci_low", "ci_high")
+    outcome = OUTCOMES[pairs.text(row, "verdict")]
     return Difference(
         delta=pairs.value(row, "delta", signed, scale),
         low=pairs.value(row, low, signed, scale),
         high=pairs.value(row, high, signed, scale),
-        separable=pairs.true(row, "significant") and clear,
-        may_be_zero=not clear,
-        tested="seeds" not in row or _n(pairs, row, "seeds") >= 2,
-        p_holm=pairs.cell(row, "p_holm", p_value),
+        outcome=outcome if straight else REVERSED.get(outcome, outcome),
+        margin=pairs.value(row, "margin", three_digits),
     )
 
 
-def leaders(results: Results) -> list[Row]:
-    """Return the best variant and all whose difference from it may be zero, best first."""
-    best, *others = networks(results)
-    gaps = [(row, difference(results, best, row)) for row in others]
-    return [best, *(row for row, gap in gaps if gap is None or gap.may_be_zero)]
+def prospects(table: Table, row: Row) -> tuple[Value | None, Value | None, Value | None]:
+    """Return the margin of equivalence, and the seeds and GPU-hours that would settle an open difference."""
+    forms = {"margin": three_digits, "more_seeds": whole, "more_gpu_hours": three_digits}
+    margin, seeds, hours = (
+        None if table.number(row, column) is None else table.value(row, column, form)
+        for column, form in forms.items()
+    )
+    return margin, seeds, hours
 
 
 def headline(results: Results) -> Finding:
     """Say whether one variant is ahead of all others."""
     models = results.models
-    best, *others = networks(results)
-    name = name_of(results, best)
-    accuracy = models.value(best, "top1_mean", percent)
+    rows, several = networks(results), judged(results)
+    values: dict[str, Filler] = {
+        "best": name_of(results, rows[0]),
+        "accuracy": models.value(rows[0], "top1_mean", percent),
+    }
     if len(models.rows) == 1:
-        return Finding("overall.headline.one_variant", {"best": name, "accuracy": accuracy})
-    if not results.repeated:
-        return Finding("overall.headline.one_seed", {"best": name, "accuracy": accuracy})
-    if not others:
-        second = name_of(results, models.rows[1])
-        return Finding("overall.headline.identical", {"best": name, "second": second})
-    # The first in rank that is not behind for certain: with unequal variances it need not be the second.
-    gaps = [(row, difference(results, best, row)) for row in others]
-    open_ = [(row, gap) for row, gap in gaps if gap is None or not gap.separable]
-    rival, gap = open_[0] if open_ else gaps[0]
-    if gap is None:
-        return Finding("overall.headline.one_seed", {"best": name, "accuracy": accuracy})
+        return Finding("overall.headline.one_variant", values)
+    if len(rows) == 1:
+        second = name_of(results, next(row for row in models.rows if row is not rows[0]))
+        return Finding("overall.headline.identical", values | {"second": second})
+    if not several:
+        return Finding("overall.headline.one_seed", {})
+    if len(several) == 1:
+        return Finding("overall.headline.one_judged", {"best": name_of(results, several[0])})
+    values = {"best": name_of(results, several[0]), "judged": _count_judged(results)}
+    if len(leaders(results)) > 1:
+        values["count"] = models.where("variant", distinct="True", group="leading")
+        kind = "all_tied" if len(leaders(results)) == len(several) else "tied"
+        return Finding(f"overall.headline.{kind}", values)
+    row = pair(results, *several[:2])
     return Finding(
-        f"overall.headline.{'tied' if open_ else 'separable'}",
-        {
-            "best": name,
-            "second": name_of(results, rival),
-            "delta": gap.delta,
-            "low": gap.low,
-            "high": gap.high,
+        "overall.headline.separable",
+        values
+        | {
+            "second": name_of(results, several[1]),
+            "delta": results.pairwise.value(row, "delta", points),
+            "low": results.pairwise.value(row, "ci_low", points),
+            "high": results.pairwise.value(row, "ci_high", points),
         },
     )
 
 
-def tied_with_best(results: Results, words: Words) -> Finding | None:
-    """Name the variants that are not separable from the best one."""
-    best, *tied = leaders(results)
-    if not tied or not results.repeated:
+def leading_group(results: Results, words: Words) -> list[Finding]:
+    """Name the variants that lead together with the best one: those not told apart from it, those equivalent to it."""
+    if not leaders(results):
+        return []
+    best, *others = leaders(results)
+    told = []
+    gaps = [(row, difference(results, best, row)) for row in others]
+    for key, outcome in (("overall.tied", "open"), ("overall.equivalent", "equivalent")):
+        found = [(row, gap) for row, gap in gaps if gap is not None and gap.outcome == outcome]
+        if found:
+            values: dict[str, Filler] = {
+                "best": name_of(results, best),
+                "names": words.listing([(name_of(results, row),) for row, _ in found]),
+                "margin": found[0][1].margin,
+            }
+            told.append(Finding(key, values))
+    return told
+
+
+def not_judged(results: Results, words: Words) -> Finding | None:
+    """Name the variants that have one seed where others have several."""
+    names = [(name_of(results, r),) for r in networks(results) if r not in judged(results)]
+    if not names or not results.repeated:
         return None
-    names = [(name_of(results, row),) for row in tied]
+    return Finding("overall.not_judged", {"names": words.listing(names)})
+
+
+def uneven_seeds(results: Results, words: Words) -> Finding | None:
+    """Name the variants whose seeds vary more than those of the others."""
+    rows = [r for r in networks(results) if results.models.true(r, "seeds_vary_more")]
+    if not rows:
+        return None
     return Finding(
-        "overall.tied",
-        {"best": name_of(results, best), "names": words.listing(names)},
+        "overall.uneven", {"names": words.listing([(name_of(results, r),) for r in rows])}
+    )
+
+
+def pair_counts(results: Results) -> Finding | None:
+    """Say how many pairs of networks are told apart, equivalent, open, or not judged."""
+    pairs = results.pairwise
+    if len(judged(results)) < 2:
+        return None
+    counts = {
+        name: pairs.where("variant_a", distinct="True", verdict=verdict)
+        for name, verdict in (
+            ("differ", "better"),
+            ("equivalent", "equivalent"),
+            ("open", "cannot tell"),
+            ("one_seed", "one seed"),
+        )
+    }
+    margin = next(r for r in pairs.rows if pairs.number(r, "margin") is not None)
+    total = pairs.where("variant_a", distinct="True", same_network="False")
+    return Finding(
+        "overall.pairs",
+        {**counts, "pairs": total, "margin": pairs.value(margin, "margin", three_digits)},
     )
 
 
@@ -141,51 +223,50 @@ def accuracy_range(results: Results) -> Finding | None:
 
 
 def rank_of_best(results: Results) -> Finding | None:
-    """Say which ranks the first variant could have, where the comparison measured it."""
-    models = results.models
-    best, *others = networks(results)
-    if (
-        not others
-        or not results.repeated
-        or "rank_low" not in best
-        or models.number(best, "rank_low") is None
-    ):
+    """Say which ranks the pairs leave to the first variant."""
+    models, rows = results.models, judged(results)
+    if len(rows) < 2:
         return None
-    name = name_of(results, best)
-    low, high = (models.value(best, column, whole) for column in ("rank_low", "rank_high"))
+    name = name_of(results, rows[0])
+    low, high = (models.value(rows[0], column, whole) for column in ("rank_low", "rank_high"))
     if low.text == high.text:
         return Finding("overall.ranks.sure", {"best": name, "rank": low})
-    return Finding(
-        "overall.ranks.open",
-        {"best": name, "low": low, "high": high, "variants": models.count("variant")},
-    )
+    values = {"best": name, "low": low, "high": high, "judged": _count_judged(results)}
+    return Finding("overall.ranks.open", values)
 
 
 # --- efficiency -----------------------------------------------------------------------------------
 
 
 def front_of_sizes(results: Results, words: Words) -> Finding | None:
-    """Name the variants on the Pareto front."""
-    front = pareto_front(results)
-    if len(networks(results)) < 2 or not front:
+    """Name the variants that none as small or smaller is shown to be better than."""
+    rows = [row for row in judged(results) if not results.models.text(row, "dominated_by")]
+    if len(judged(results)) < 2:
         return None
-    names = [(name_of(results, row),) for row in front]
-    return Finding("efficiency.front", {"names": words.listing(names)})
+    rows.sort(key=lambda row: _n(results.models, row, "params_m"))
+    return Finding(
+        "efficiency.front", {"names": words.listing([(name_of(results, r),) for r in rows])}
+    )
 
 
 def size_of_leaders(results: Results) -> Finding:
-    """Say whether a smaller variant is not separable from the best."""
-    models = results.models
-    best = networks(results)[0]
+    """Say whether a smaller variant leads together with the best."""
+    models, rows = results.models, judged(results)
+    if len(networks(results)) == 1:
+        rows = networks(results)
+    elif len(rows) < 2:
+        return Finding("efficiency.title.one_seed", {})
+    best = rows[0]
     values = {
         "best": name_of(results, best),
         "best_params": models.value(best, "params_m", three_digits),
     }
-    if len(networks(results)) == 1:
+    if len(rows) == 1:
         return Finding("efficiency.title.one_variant", values)
-    if not results.repeated:
-        return Finding("efficiency.title.one_seed", {})
-    small = min(leaders(results), key=lambda row: models.number(row, "params_m") or float("inf"))
+    if all(_n(models, row, "params_m") >= _n(models, best, "params_m") for row in rows):
+        values["judged"] = _count_judged(results)
+        return Finding("efficiency.title.smallest", values)
+    small = _smallest_leader(results)
     if small is best:
         return Finding("efficiency.title.size_pays", values)
     values |= {
@@ -197,34 +278,23 @@ def size_of_leaders(results: Results) -> Finding:
 
 def gap_to_best(results: Results) -> Finding | None:
     """Say how far the smallest of the leading variants is from the best one."""
-    best = networks(results)[0]
-    small = min(leaders(results), key=lambda row: _n(results.models, row, "params_m"))
+    if len(judged(results)) < 2:
+        return None
+    best, small = judged(results)[0], _smallest_leader(results)
     gap = difference(results, small, best) if small is not best else None
-    if gap is None or not results.repeated:
+    if gap is None:
         return None
     return Finding(
-        "efficiency.gap",
+        f"efficiency.gap.{gap.outcome}",
         {
             "small": name_of(results, small),
             "best": name_of(results, best),
             "delta": gap.delta,
             "low": gap.low,
             "high": gap.high,
+            "margin": gap.margin,
         },
     )
-
-
-def pareto_front(results: Results) -> list[Row]:
-    """Return the variants that no other beats in both accuracy and parameters, smallest first."""
-    models = results.models
-    front: list[Row] = []
-    sized = [row for row in networks(results) if models.number(row, "params_m") is not None]
-    for row in sorted(
-        sized, key=lambda row: (_n(models, row, "params_m"), -_n(models, row, "top1_mean"))
-    ):
-        if not front or _n(models, row, "top1_mean") > _n(models, front[-1], "top1_mean"):
-            front.append(row)
-    return front
 
 
 def most_efficient(results: Results) -> Finding | None:
@@ -246,23 +316,34 @@ def most_efficient(results: Results) -> Finding | None:
 
 
 def training_time(results: Results) -> Finding:
-    """Name the variants whose runs took the least and the most time."""
+    """Name the variants whose runs took the least and the most time.
+
+    Hours of one run are compared only where all were made on the same kind and number of devices; else hours of GPUs
+    are, where all were made on GPUs.
+    """
     models = results.models
     timed = [row for row in networks(results) if models.number(row, "train_hours")]
     if not timed:
         return Finding("dynamics.title.not_measured", {})
-    timed.sort(key=lambda row: _n(models, row, "train_hours"))
+    gpus = {
+        round(_n(models, row, "gpu_hours") / _n(models, row, "train_hours"), 2) for row in timed
+    }
+    alike = len(gpus) == 1 and len({models.text(row, "device") for row in timed}) == 1
+    if not alike and 0 in gpus:
+        return Finding("dynamics.title.not_comparable", {})
+    column, key = ("train_hours", "spread") if alike else ("gpu_hours", "spread_of_gpus")
+    timed.sort(key=lambda row: _n(models, row, column))
     values = {
         "fastest": name_of(results, timed[0]),
-        "fastest_time": models.time(timed[0], "train_hours"),
+        "fastest_time": models.time(timed[0], column),
     }
     if len(timed) == 1:
         return Finding("dynamics.title.one_variant", values)
     values |= {
         "slowest": name_of(results, timed[-1]),
-        "slowest_time": models.time(timed[-1], "train_hours"),
+        "slowest_time": models.time(timed[-1], column),
     }
-    return Finding("dynamics.title.spread", values)
+    return Finding(f"dynamics.title.{key}", values)
 
 
 # --- ablations ------------------------------------------------------------------------------------
@@ -274,65 +355,76 @@ def outcome(table: Table, row: Row) -> Outcome:
         return "baseline"
     if _twin(table, row) is not None:
         return "same"
-    if table.number(row, "delta") is None:
-        return "not_measured"
-    seeds = "delta_seeds" if "delta_seeds" in row else "seeds"
-    if _n(table, row, seeds) < 2 or table.number(row, "delta_ci_low") is None:
-        return "one_seed"
-    separable = table.true(row, "significant") and _leaves_out_zero(
-        table, row, "delta_ci_low", "delta_ci_high"
-    )
-    if not separable:
-        return "not_separable"
-    return "improvement" if _n(table, row, "delta") > 0 else "loss"
+    return OUTCOMES[table.text(row, "verdict")]
 
 
-def verdict(table: Table, words: Words) -> Finding:
-    """Sum up an ablation by the arm that matters most.
+def arms(table: Table, *outcomes: Outcome) -> list[Row]:
+    """Return the arms with one of `outcomes`, the greatest difference from the baseline first."""
+    rows = [row for row in table.rows if outcome(table, row) in outcomes]
+    return sorted(rows, key=lambda row: -abs(_n(table, row, "delta")))
 
-    An improvement over the baseline comes first, then a loss; where no arm is separable from the
-    baseline, the arm with the greatest difference shows how little is known.
-    """
-    outcomes = [(outcome(table, row), row) for row in table.rows]
+
+def verdicts(table: Table, words: Words) -> list[Finding]:
+    """Sum up an ablation: the greatest gain, the greatest loss, or that nothing is told apart; what is equivalent."""
     baseline = words.named(table.word(table.rows[0], "baseline"))
-    tested = [row for kind, row in outcomes if kind not in {"baseline", "same", "not_measured"}]
-    if not tested:
-        same = any(kind == "same" for kind, _ in outcomes)
-        key = "identical" if same else "not_measured"
-        return Finding(f"ablations.verdict.{key}", {"baseline": baseline})
-    for kind, pick in (("improvement", max), ("loss", min)):
-        rows = [row for found, row in outcomes if found == kind]
-        if rows:
-            row = pick(rows, key=lambda row: _n(table, row, "delta"))
-            return Finding(f"ablations.verdict.{kind}", _arm_values(table, row, words))
-    if all(kind == "one_seed" for kind, row in outcomes if row in tested):
-        return Finding("ablations.verdict.one_seed", {"baseline": baseline})
-    row = max(
-        (row for kind, row in outcomes if kind == "not_separable"),
-        key=lambda row: abs(_n(table, row, "delta")),
-    )
-    return Finding("ablations.verdict.not_separable", _arm_values(table, row, words))
+    told = [
+        Finding(f"ablations.verdict.{kind}", _arm_values(table, rows[0], words))
+        for kind in DIRECTIONS
+        if (rows := arms(table, kind))
+    ]
+    open_, equivalent = arms(table, "open"), arms(table, "equivalent")
+    if open_ and not told:
+        told.append(Finding("ablations.verdict.open", _arm_values(table, open_[0], words)))
+    if equivalent:
+        names = words.listing([(words.named(table.word(row, "arm")),) for row in equivalent])
+        margin = table.value(equivalent[0], "margin", three_digits)
+        values: dict[str, Filler] = {"names": names, "baseline": baseline, "margin": margin}
+        told.append(Finding("ablations.verdict.equivalent", values))
+    if told:
+        return told
+    kinds = {outcome(table, row) for row in table.rows}
+    key = next((k for k in ("one_seed", "not_measured") if k in kinds), "identical")
+    return [Finding(f"ablations.verdict.{key}", {"baseline": baseline})]
+
+
+def title_of_ablations(results: Results, names: Sequence[Text], words: Words) -> Finding:
+    """Say in which ablations, called `names`, an arm is better than the baseline, and in which one is worse."""
+    tables = list(results.ablations.values())
+    found = {
+        kind: [name for name, table in zip(names, tables, strict=True) if arms(table, kind)]
+        for kind in DIRECTIONS
+    }
+    values = {str(kind): words.listing(texts) for kind, texts in found.items() if texts}
+    if values:
+        return Finding(f"ablations.title.{'_and_'.join(values)}", values)
+    if not tables:
+        return Finding("ablations.title.none", {})
+    kinds = {outcome(table, row) for table in tables for row in table.rows} - {"baseline", "same"}
+    if kinds == {"equivalent"}:
+        table = tables[0]
+        margin = table.value(arms(table, "equivalent")[0], "margin", three_digits)
+        return Finding("ablations.title.equivalent", {"margin": margin})
+    return Finding(f"ablations.title.{'one_seed' if kinds == {'one_seed'} else 'open'}", {})
 
 
 def saving(table: Table, words: Words) -> Finding | None:
     """Say what the arm that saves the most parameters costs; None where no arm saves one per cent."""
-    kinds = ("improvement", "loss", "not_separable", "one_seed")
-    rows = [
-        row
-        for row in table.rows
-        if outcome(table, row) in kinds and _n(table, row, "params_change_pct") <= -1
-    ]
+    rows = arms(table, "better", "worse", "equivalent", "open", "one_seed")
+    rows = [row for row in rows if _n(table, row, "params_change_pct") <= -1]
     if not rows:
         return None
     row = min(rows, key=lambda row: _n(table, row, "params_change_pct"))
-    kind = outcome(table, row)
     arm = words.named(table.word(row, "arm"))
-    saved = table.value(row, "params_change_pct", magnitude, -1)
+    values: dict[str, Filler] = {
+        "arm": arm,
+        "saved": table.value(row, "params_change_pct", magnitude, -1),
+    }
+    kind = outcome(table, row)
     if kind == "one_seed":
-        return Finding("ablations.saving.one_seed", {"arm": arm, "saved": saved})
-    if verdict(table, words).values.get("arm") == arm:  # its difference has just been told
-        return Finding("ablations.saving.same_arm", {"arm": arm, "saved": saved})
-    return Finding(f"ablations.saving.{kind}", {"saved": saved, **_arm_values(table, row, words)})
+        return Finding("ablations.saving.one_seed", values)
+    if any(finding.values.get("arm") == arm for finding in verdicts(table, words)):
+        return Finding("ablations.saving.same_arm", values)  # its difference has just been told
+    return Finding(f"ablations.saving.{kind}", values | _arm_values(table, row, words))
 
 
 def same_networks(table: Table, words: Words) -> list[Finding]:
@@ -353,22 +445,88 @@ def twin_arm(table: Table, row: Row, words: Words) -> Value:
     return words.named(table.word(row if twin is None else twin, "arm"))
 
 
+# --- claims ---------------------------------------------------------------------------------------
+
+CLAIM_VERDICTS = ("confirmed", "refuted", "inconclusive", "not tested")
+
+
+def claim_counts(results: Results, origin: str) -> dict[str, Filler]:
+    """Return the number of claims of one origin, and of each verdict on them."""
+    claims = results.claims
+    counts: dict[str, Filler] = {
+        verdict.replace(" ", "_"): claims.where("id", origin=origin, verdict=verdict)
+        for verdict in CLAIM_VERDICTS
+    }
+    return {"claims": claims.where("id", origin=origin), **counts}
+
+
+def claims_of(results: Results) -> list[Finding]:
+    """Sum up the verdicts on the claims of the original talk, and those of papers, each by itself."""
+    origins = [row.get("origin", "") for row in results.claims.rows]
+    return [
+        Finding(f"claims.counts.{origin}", claim_counts(results, origin))
+        for origin in ("talk", "paper")
+        if origin in origins
+    ]
+
+
+def none_tested(results: Results) -> bool:
+    """Tell whether no claim of the study could be tested."""
+    return all(row["verdict"] == "not tested" for row in results.claims.rows)
+
+
+# --- all ------------------------------------------------------------------------------------------
+
+
+def of_comparison(results: Results, words: Words) -> list[Finding]:
+    """Return all that is said about the variants, the headline first."""
+    told: Iterable[Finding | None] = (
+        headline(results),
+        accuracy_range(results),
+        rank_of_best(results),
+        *leading_group(results, words),
+        pair_counts(results),
+        not_judged(results, words),
+        uneven_seeds(results, words),
+        size_of_leaders(results),
+        gap_to_best(results),
+        front_of_sizes(results, words),
+        most_efficient(results),
+        training_time(results),
+    )
+    return [finding for finding in told if finding is not None]
+
+
+def of_ablation(table: Table, words: Words) -> list[Finding]:
+    """Return all that is said about one ablation."""
+    told = [*verdicts(table, words), saving(table, words), *same_networks(table, words)]
+    return [finding for finding in told if finding is not None]
+
+
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _arm_values(table: Table, row: Row, words: Words) -> dict[str, str | Value | Text]:
+def _count_judged(results: Results) -> Value:
+    return results.models.where("variant", distinct="True", judged="True")
+
+
+def _smallest_leader(results: Results) -> Row:
+    """Return the smallest of the leading variants; of equal ones the best."""
+    return min(leaders(results), key=lambda row: _n(results.models, row, "params_m"))
+
+
+def _arm_values(table: Table, row: Row, words: Words) -> dict[str, Filler]:
+    form = points if outcome(table, row) == "better" else signed
     return {
         "arm": words.named(table.word(row, "arm")),
         "baseline": words.named(table.word(row, "baseline")),
-        "delta": table.value(row, "delta", signed),
-        "low": table.value(row, "delta_ci_low", signed),
-        "high": table.value(row, "delta_ci_high", signed),
+        "delta": table.value(row, "delta", form),
+        "low": table.value(row, "ci_low", form),
+        "high": table.value(row, "ci_high", form),
         "seeds": table.value(row, "seeds", whole),
+        "baseline_seeds": table.value(row, "baseline_seeds", whole),
+        "margin": table.value(row, "margin", three_digits),
     }
-
-
-def _leaves_out_zero(table: Table, row: Row, low: str, high: str) -> bool:
-    return _n(table, row, low) > 0 or _n(table, row, high) < 0
 
 
 def _twin(table: Table, row: Row) -> Row | None:

@@ -23,6 +23,12 @@ def signed(number: float) -> str:
     return text.replace("-", "−")
 
 
+def points(number: float) -> str:
+    """Return a difference whose direction is told in words, with two decimals: `0.42`, `−1.30`."""
+    text = f"{number:.2f}"
+    return "0.00" if not text.strip("-0.") else text.replace("-", "−")
+
+
 def signed_percent(number: float) -> str:
     """Return a relative change with its sign and one decimal: `−47.4`."""
     text = f"{number:+.1f}"

@@ -79,11 +79,3 @@ def protocol_name(results: Results, words: Words) -> Value:
 def ablation_names(results: Results, words: Words) -> list[Text]:
     """Return the short names of the ablations."""
     return [(words.named(spec.value("ablation")),) for spec in results.ablation_specs.values()]
-
-
-def claim_counts(results: Results) -> dict[str, Value]:
-    """Return the number of claims and of each verdict."""
-    claims = results.claims
-    verdicts = ("confirmed", "refuted", "inconclusive", "not tested")
-    counts = {name.replace(" ", "_"): claims.count("verdict", name) for name in verdicts}
-    return {"claims": claims.count("id"), **counts}

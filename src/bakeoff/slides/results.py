@@ -47,9 +47,10 @@ class Results:
 
     @property
     def repeated(self) -> bool:
-        """Tell whether at least two variants, or the only one, were trained with several seeds."""
-        counts = sorted(self.models.number(row, "seeds") or 0 for row in self.models.rows)
-        return len(counts) > 0 and counts[-min(2, len(counts))] >= 2
+        """Tell whether at least two networks, or the only one, have the seeds for a verdict."""
+        rows = [row for row in self.models.rows if self.models.true(row, "distinct")]
+        several = [row for row in rows if self.models.true(row, "judged")]
+        return len(several) >= min(2, len(rows)) > 0
 
     def runs_of(self, variant: str, seeds: Iterable[int]) -> tuple[Run, ...]:
         """Return the runs of a variant with `seeds`."""

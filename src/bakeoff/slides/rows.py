@@ -46,6 +46,14 @@ def confidence() -> Value:
     return Value(general(100 * LEVEL), LEVEL, source, 100)
 
 
+def coverage_of_two_seeds() -> Value:
+    """Return how often intervals of variants with two seeds held the truth in the hardest simulation, in percent."""
+    from bakeoff.analysis.statistics import TWO_SEEDS_COVER  # noqa: PLC0415  (loads SciPy)
+
+    source = Source("bakeoff.analysis.statistics", "TWO_SEEDS_COVER")
+    return Value(general(100 * TWO_SEEDS_COVER), TWO_SEEDS_COVER, source, 100)
+
+
 def architectures(results: Results, words: Words) -> Grid:
     """Return one line per family: its idea, years and variants."""
     models, comparison = results.models, results.comparison
@@ -84,10 +92,10 @@ def architectures(results: Results, words: Words) -> Grid:
 def models(results: Results, words: Words) -> Grid:
     """Return one line per variant with accuracy and costs, best first."""
     table = results.models
-    best, *tied = findings.leaders(results)
-    leads = results.repeated and not tied
+    leading = findings.leaders(results)
+    leader = leading[0] if len(leading) == 1 and results.repeated else None
     rows = sorted(table.rows, key=lambda row: table.number(row, "rank") or 0)
-    lines = [Line(_model_cells(results, row, words), leads and row is best) for row in rows]
+    lines = [Line(_model_cells(results, row, words), row is leader) for row in rows]
     numbers = (
         words.say("column.top1", confidence=confidence()),
         *(
@@ -114,13 +122,14 @@ def pairs(results: Results, words: Words) -> Grid:
         for i, a in enumerate(networks[1:PAIRS_AMONG], start=1)
         for b in networks[i + 1 : PAIRS_AMONG]
     ]
-    lines = [line for a, b in wanted if (line := _pair_line(results, a, b, words)) is not None]
+    lines = [_pair_line(results, a, b, words) for a, b in wanted]
     columns = (
         Column(words.say("column.variant")),
         Column(words.say("column.other")),
         Column(words.say("column.delta", confidence=confidence()), number=True),
-        Column(words.say("column.p_holm"), number=True),
-        Column(words.say("column.finding")),
+        Column(words.say("column.p_adjusted"), number=True),
+        Column(words.say("column.errors"), number=True),
+        Column(words.say("column.finding"), wraps=True),
     )
     return Grid(columns, tuple(lines))
 
@@ -133,9 +142,9 @@ def ablation(table: Table, words: Words) -> Grid:
         Column(words.say("column.arm")),
         Column(words.say("column.variant")),
         Column(words.say("column.seeds"), number=True),
-        Column(words.say("column.top1", confidence=level), number=True),
+        Column(words.say("column.mean"), number=True),
         Column(words.say("column.delta", confidence=level), number=True),
-        Column(words.say("column.p_holm"), number=True),
+        Column(words.say("column.p_adjusted"), number=True),
         Column(words.say("column.params_change"), number=True),
         Column(words.say("column.finding"), wraps=True),
     )
@@ -219,20 +228,37 @@ def _model_cells(results: Results, row: Row, words: Words) -> tuple[Text, ...]:
     )
 
 
-def _pair_line(results: Results, a: Row, b: Row, words: Words) -> Line | None:
-    gap = findings.difference(results, a, b)
-    if gap is None:
-        return None
-    tested = "separable" if gap.separable else "not_separable"
+def _pair_line(results: Results, a: Row, b: Row, words: Words) -> Line:
+    table, row = results.pairwise, findings.pair(results, a, b)
+    outcome = findings.OUTCOMES[table.text(row, "verdict")]
     return Line(
         (
             (findings.name_of(results, a),),
             (findings.name_of(results, b),),
-            words.say("common.interval", value=gap.delta, low=gap.low, high=gap.high),
-            gap.p_holm,
-            words.say(f"finding.{tested if gap.tested else 'one_seed'}"),
+            interval(table, row, ("delta", "ci_low", "ci_high"), signed, words),
+            table.cell(row, "p_adjusted", p_value),
+            table.cell(row, "errors_change_pct", signed_percent),
+            _finding(outcome, words, *findings.prospects(table, row)),
         )
     )
+
+
+def _finding(
+    outcome: findings.Outcome,
+    words: Words,
+    margin: Value | None,
+    more_seeds: Value | None,
+    more_gpu_hours: Value | None,
+) -> Text:
+    """Return the verdict on a difference as a table has it; an open one with what it would take to settle it."""
+    if outcome == "equivalent" and margin is not None:
+        return words.say("finding.equivalent", margin=margin)
+    if outcome == "open" and more_seeds is not None:
+        if more_gpu_hours is None:
+            return words.say("finding.open_seeds", more_seeds=more_seeds)
+        values = {"more_seeds": more_seeds, "more_gpu_hours": more_gpu_hours}
+        return words.say("finding.open_hours", **values)
+    return words.say(f"finding.{outcome}")
 
 
 def _arm_line(table: Table, row: Row, words: Words) -> Line:
@@ -240,18 +266,18 @@ def _arm_line(table: Table, row: Row, words: Words) -> Line:
     if outcome == "same":
         finding = words.say("finding.same", other=findings.twin_arm(table, row, words))
     else:
-        finding = words.say(f"finding.{outcome}")
+        finding = _finding(outcome, words, *findings.prospects(table, row))
     cells = (
         (words.named(table.word(row, "arm")),),
         (table.word(row, "display"),),
         table.cell(row, "seeds", whole),
-        interval(table, row, TOP1, percent, words),
-        interval(table, row, ("delta", "delta_ci_low", "delta_ci_high"), signed, words),
-        table.cell(row, "p_holm", p_value),
+        table.cell(row, "top1_mean", percent),
+        interval(table, row, ("delta", "ci_low", "ci_high"), signed, words),
+        table.cell(row, "p_adjusted", p_value),
         table.cell(row, "params_change_pct", signed_percent),
         finding,
     )
-    return Line(cells, strong=outcome == "improvement")
+    return Line(cells, strong=outcome == "better")
 
 
 def _claim_line(table: Table, row: Row, words: Words) -> Line:

@@ -93,6 +93,11 @@ class Table:
         rows = [row for row in self.rows if content in (None, self.text(row, column))]
         return _made(len(rows), "count", self.file, column, picked)
 
+    def where(self, column: str, **cells: str) -> Value:
+        """Return the number of rows whose columns hold `cells`; `column` is what they are counted by."""
+        rows = [row for row in self.rows if all(self.text(row, c) == t for c, t in cells.items())]
+        return _made(len(rows), "count", self.file, column, tuple(cells.items()))
+
     def distinct(self, column: str) -> Value:
         """Return the number of different contents of `column`."""
         contents = {self.text(row, column) for row in self.rows} - {""}

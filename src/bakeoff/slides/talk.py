@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from bakeoff.slides import findings, pictures, rows, theme
 from bakeoff.slides import recipe as recipe_tables
 from bakeoff.slides.canvas import Deck, Page, Paragraph, Style
@@ -12,7 +10,6 @@ from bakeoff.slides.grid import lay_out_blocks
 from bakeoff.slides.parts import (
     Leftover,
     ablation_names,
-    claim_counts,
     dataset_name,
     figure,
     figure_and_text,
@@ -181,17 +178,12 @@ def overall(deck: Deck, results: Results, words: Words) -> None:
     told = [
         findings.accuracy_range(results),
         findings.rank_of_best(results),
-        findings.tied_with_best(results, words),
+        *findings.leading_group(results, words),
+        findings.pair_counts(results),
+        findings.not_judged(results, words),
+        findings.uneven_seeds(results, words),
     ]
     texts = [words.tell(finding) for finding in told if finding is not None]
-    if results.repeated and len(findings.networks(results)) > 1:
-        texts.append(
-            words.say(
-                "overall.pairs",
-                separable=results.pairwise.count("significant", "True"),
-                pairs=results.pairwise.count("variant_a"),
-            )
-        )
     if not results.repeated:
         texts.append(words.say("overall.images_only"))
     figure_and_text(page, "accuracy_bars", words.say("overall.alt"), texts, results, words)
@@ -238,19 +230,20 @@ def dynamics(deck: Deck, results: Results, words: Words) -> None:
 
 def ablations(deck: Deck, results: Results, words: Words) -> None:
     """8: what each ablation shows."""
-    page = deck.topic(words.say("ablations.kicker"), _ablation_title(results, words))
+    names = ablation_names(results, words)
+    head = findings.title_of_ablations(results, names, words)
+    page = deck.topic(words.say("ablations.kicker"), words.tell(head))
     say(page, words, words.say("ablations.notes"))
     if not results.ablations:
         page.write(page.body, [words.say("ablations.none")])
         return
-    names = ablation_names(results, words)
     left, texts = page.body.columns(1.6, 1, gap=28)
     boxes = texts.rows(*[1] * len(names), gap=14)
     alt = words.say("ablations.alt", ablation=words.listing(names))
     figure(page, left, "ablation_deltas", alt, results, words)
     blocks = []
     for name, arms in zip(names, results.ablations.values(), strict=True):
-        told = [findings.verdict(arms, words), findings.saving(arms, words)]
+        told = [*findings.verdicts(arms, words), findings.saving(arms, words)]
         told += findings.same_networks(arms, words)[:1]
         sentences = [words.tell(finding) for finding in told if finding is not None]
         blocks.append(
@@ -261,14 +254,16 @@ def ablations(deck: Deck, results: Results, words: Words) -> None:
 
 def claims(deck: Deck, results: Results, words: Words) -> Leftover:
     """9: published figures, tested."""
-    counts = claim_counts(results)
-    key = _claims_key(counts)
-    heading = words.say(f"claims.title.{key}", **counts)
+    heading = words.say(f"claims.title.{_claims_key(results)}")
     page = deck.topic(words.say("claims.kicker"), heading)
     say(page, words, words.say("claims.notes"))
     if not results.claims.rows:
         page.write(page.body, [words.say("claims.none")])
         return Leftover()
+    counts = [words.tell(finding) for finding in findings.claims_of(results)]
+    below = page.body
+    told, page.body = below.top_part(22 * len(counts), gap=6)
+    page.write(told, [Paragraph(text) for text in counts], theme.CAPTION_SIZES)
     return table(page, rows.claims(results, words), words.say("claims.kicker"), heading)
 
 
@@ -276,7 +271,8 @@ def conclusions(deck: Deck, results: Results, words: Words) -> None:
     """10: what the data shows, and what it leaves open."""
     head = findings.headline(results)
     outcome = head.key.rsplit(".", 1)[1]
-    key = outcome if outcome in {"separable", "tied", "one_seed"} else "one_variant"
+    key = "one_seed" if outcome == "one_judged" else outcome
+    key = "one_variant" if outcome == "identical" else key
     dataset = dataset_name(results, words)
     best = findings.name_of(results, findings.networks(results)[0])
     page = deck.topic(
@@ -290,13 +286,12 @@ def conclusions(deck: Deck, results: Results, words: Words) -> None:
         found.append(words.tell(findings.size_of_leaders(results)))
         names = ablation_names(results, words)
         for label, arms in zip(names, results.ablations.values(), strict=True):
-            sentence = words.tell(findings.verdict(arms, words))
+            sentence = words.tell(findings.verdicts(arms, words)[0])
             found.append((*label, words.templates["common.colon"], *sentence))
-    counts = claim_counts(results)
-    if results.claims.rows:
-        tested = _claims_key(counts) == "tested"
-        key = "conclusions.claims" if tested else "claims.title.none_tested"
-        found.append(words.say(key, **counts))
+    if _claims_key(results) == "none_tested":
+        found.append(words.say("claims.title.none_tested"))
+    else:
+        found += [words.tell(finding) for finding in findings.claims_of(results)]
     subjects = {"found": found, "unknown": _limits(results, words, dataset)}
     boxes, blocks = [], []
     for box, (name, texts) in zip(
@@ -347,30 +342,6 @@ def _content(value: Value) -> float:
     return float(value.content)
 
 
-def _ablation_title(results: Results, words: Words) -> Text:
-    """Say in which ablations accuracy rises above the baseline, and in which it only falls."""
-    tables = results.ablations.values()
-    verdicts = [findings.verdict(table, words).key.rsplit(".", 1)[1] for table in tables]
-    names = ablation_names(results, words)
-    gains = [
-        name for name, verdict in zip(names, verdicts, strict=True) if verdict == "improvement"
-    ]
-    losses = [name for name, verdict in zip(names, verdicts, strict=True) if verdict == "loss"]
-    if not verdicts:
-        key = "none"
-    elif gains:
-        key = "gain_and_loss" if losses else "gain"
-    elif losses:
-        key = "loss"
-    elif all(verdict == "one_seed" for verdict in verdicts):
-        key = "one_seed"
-    else:
-        key = "not_separable"
-    return words.say(
-        f"ablations.title.{key}", gains=words.listing(gains), losses=words.listing(losses)
-    )
-
-
 def _of_one_seed(results: Results, words: Words) -> list[Text]:
     """Return what holds although there is one seed: what was run, and what needs no accuracy."""
     pipeline = words.say("conclusions.pipeline", runs=results.run_count())
@@ -379,10 +350,10 @@ def _of_one_seed(results: Results, words: Words) -> list[Text]:
     return [pipeline, *(words.tell(finding) for finding in told if finding is not None)]
 
 
-def _claims_key(counts: Mapping[str, Value]) -> str:
-    if not counts["claims"].content:
+def _claims_key(results: Results) -> str:
+    if not results.claims.rows:
         return "none"
-    return "none_tested" if counts["not_tested"].content == counts["claims"].content else "tested"
+    return "none_tested" if findings.none_tested(results) else "tested"
 
 
 def _limits(results: Results, words: Words, dataset: Value) -> list[Text]:
@@ -393,6 +364,11 @@ def _limits(results: Results, words: Words, dataset: Value) -> list[Text]:
     least, most = models.over("min", "seeds", whole), models.over("max", "seeds", whole)
     if results.repeated:
         limits.append(words.say("conclusions.limit.seeds", seeds=words.span(least, most)))
+        if least.content == 2:
+            level, coverage = rows.confidence(), rows.coverage_of_two_seeds()
+            limits.append(
+                words.say("conclusions.limit.two_seeds", confidence=level, coverage=coverage)
+            )
     else:
         limits.append(words.say("conclusions.limit.one_seed"))
     size = results.data.value("image_size", whole)

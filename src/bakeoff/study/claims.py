@@ -52,7 +52,11 @@ class Requires(Settings):
     dataset: Line | None = None
     """Name of the data set."""
     min_epochs: Count | None = None
-    """Fewest epochs."""
+    """Fewest epochs, of an arm and of its baseline."""
+    protocol: Literal["uniform", "tuned", "fast"] | None = None
+    """Name of the protocol."""
+    pretrained: bool | None = None
+    """Whether the networks start from ImageNet weights."""
 
 
 class Measure(Settings):
@@ -86,7 +90,9 @@ class ClaimConfig(Settings):
     """Where it was made."""
     statement: Statements
     """What is claimed, in words."""
-    claimed: float
+    origin: Literal["talk", "paper"] = "paper"
+    """Whose claim it is; those of the original talk and those of papers are counted apart."""
+    claimed: Annotated[float, Field(allow_inf_nan=False)]
     """The figure."""
     measure: Measure
     """What is measured."""

@@ -90,6 +90,8 @@ class StudyConfig(Settings):
     """The data of the study."""
     seeds: SeedLists
     """The seeds with which each variant and each arm is trained."""
+    margin: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Differences within so many points count as equivalent, where that can be shown."""
     variants: Annotated[Names, Field(min_length=1)]
     """Names from models.yaml, in the order of the comparison."""
     ablations: Names = ()

@@ -65,7 +65,7 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
 
 
 def seeds_needed(study: Study, runs: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
-    """Return {variant that is trained: its seeds}, over the comparison and all ablations."""
+    """Return {variant that is trained: its seeds}: every table uses all that any part of the study needs."""
     needed: dict[str, set[int]] = {}
     for name in study.comparison:
         needed.setdefault(runs[name], set()).update(study.seeds["comparison"])
@@ -129,6 +129,7 @@ def cards_spec(study: Study, models: Mapping[str, Any]) -> dict[str, Any]:
 def comparison_spec(study: Study, runs: Mapping[str, str]) -> dict[str, Any]:
     """Return what decides the comparison tables, given the runs."""
     rows = []
+    seeds = seeds_needed(study, runs)
     for name in study.comparison:
         variant = study.variants[name]
         rows.append(
@@ -139,13 +140,14 @@ def comparison_spec(study: Study, runs: Mapping[str, str]) -> dict[str, Any]:
                 "pretrained": variant.pretrained,
                 "input_policy": variant.model["input_policy"],
                 "run": runs[name],
-                "seeds": list(study.seeds["comparison"]),
+                "seeds": list(seeds[runs[name]]),
                 "paper": variant.card.get("paper"),
                 "year": variant.card.get("year"),
             }
         )
     return {
         "study": describe_study(study),
+        "margin": study.config.margin,
         "variants": rows,
     }
 
@@ -153,8 +155,10 @@ def comparison_spec(study: Study, runs: Mapping[str, str]) -> dict[str, Any]:
 def ablation_spec(study: Study, name: str, runs: Mapping[str, str]) -> dict[str, Any]:
     """Return what decides the table of an ablation, given the runs."""
     ablation = study.ablations[name]
+    seeds = seeds_needed(study, runs)
     return {
         "study": describe_study(study),
+        "margin": study.config.margin,
         "ablation": name,
         "title": dict(ablation.title),
         "baseline": ablation.baseline,
@@ -164,7 +168,7 @@ def ablation_spec(study: Study, name: str, runs: Mapping[str, str]) -> dict[str,
                 "variant": arm.variant,
                 "display": study.variants[arm.variant].card.get("display", arm.variant),
                 "run": runs[arm.variant],
-                "seeds": list(study.seeds["ablations"]),
+                "seeds": list(seeds[runs[arm.variant]]),
             }
             for arm in ablation.arms
         ],
