@@ -116,7 +116,7 @@ def tables(runs: Mapping[str, str], used: Mapping[str, Network], rng: np.random.
     ablation = arm_table(spec, used)
     judged = Tables(models, {"a": ablation})
     claims = pd.DataFrame(
-        [claim_row(each, STUDY, judged) for each in made_claims()], columns=CLAIMS
+        [claim_row(each, STUDY, judged, {}) for each in made_claims()], columns=CLAIMS
     )
     results = Results(
         root=Path(), study=Document("s", {}), comparison=Document("c", {}),

@@ -63,29 +63,28 @@ def read_results(root: Path, jobs: Collection[str]) -> Results:
 
 
 def _leaders(rows: Sequence[Row]) -> tuple[Leader, ...]:
-    rows = [row for row in rows if row.get("top1_mean")]
     return tuple(
         Leader(
             row.get("display") or row["variant"],
             float(row["top1_mean"]),
             _number(row, "top1_ci_low"),
             _number(row, "top1_ci_high"),
-            # The rank that a variant has for certain is the best that it may have.
-            len(rows) > 1 and _number(row, "rank_low") == 1,
+            len(rows) > 1 and row["group"] == "leading",
         )
         for row in rows
+        if row["distinct"] == "True"
     )
 
 
 def _statement(leaders: Sequence[Leader]) -> str:
     if len(leaders) < 2:
         return ""
-    leading = sum(each.leads for each in leaders)
+    leading = [each.variant for each in leaders if each.leads]
     if not leading:
         return "One seed: no statement about differences is possible."
-    if leading == 1:
-        return f"{leaders[0].variant} leads: it is better than each of the others."
-    return f"{leading} of {len(leaders)} lead and cannot be told apart."
+    if len(leading) == 1:
+        return f"{leading[0]} leads: it is better than each other variant with several seeds."
+    return f"{len(leading)} of {len(leaders)} lead and cannot be told apart."
 
 
 def _verdicts(ablation: str, rows: Sequence[Row]) -> list[Verdict]:
@@ -95,8 +94,8 @@ def _verdicts(ablation: str, rows: Sequence[Row]) -> list[Verdict]:
             row["arm"],
             row["baseline"],
             float(row["delta"]),
-            _number(row, "delta_ci_low"),
-            _number(row, "delta_ci_high"),
+            _number(row, "ci_low"),
+            _number(row, "ci_high"),
             _in_words(row),
         )
         for row in rows
@@ -105,12 +104,13 @@ def _verdicts(ablation: str, rows: Sequence[Row]) -> list[Verdict]:
 
 
 def _in_words(row: Row) -> str:
-    significant = row.get("significant", "").lower()
     if row.get("same_network_as"):
         return "the same network"
-    if significant == "true":
-        return "better" if float(row["delta"]) > 0 else "worse"
-    return "cannot tell" if significant == "false" else "one seed, no statement"
+    words = {
+        "one seed": "one seed, no statement",
+        "equivalent": f"equivalent within {row['margin']}",
+    }
+    return words.get(row["verdict"], row["verdict"])
 
 
 def _number(row: Row, column: str) -> float | None:
