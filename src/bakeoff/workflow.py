@@ -17,9 +17,9 @@ from bakeoff.data.arrays import array_names
 from bakeoff.data.kinds import kind_module
 from bakeoff.errors import UserError
 from bakeoff.jobs.code import SOURCE, constants
-from bakeoff.jobs.state import State
+from bakeoff.jobs.state import Staleness
 from bakeoff.models.registry import builder_code
-from bakeoff.models.weights_files import Source, check_weights, lock_path
+from bakeoff.models.weights_files import WeightsSource, check_weights, lock_path
 from bakeoff.planning.work import plan_spec, split_sizes
 from bakeoff.provenance.spec import pack_spec, provenance_spec
 from bakeoff.slides.templates import check_slides
@@ -45,7 +45,7 @@ NETWORKS = Path("resources/networks.json")
 
 
 @dataclass(frozen=True)
-class Layout:
+class ResolvedStudy:
     """A study with everything the workflow derives from it."""
 
     study: Study
@@ -144,7 +144,7 @@ class Layout:
             except UserError as error:
                 raise UserError(f"Variant {variant}: {error}") from None
 
-    def check_images(self, state: State) -> None:
+    def check_images(self, state: Staleness) -> None:
         """Refuse to train on images that an archive left out.
 
         They are not made as a matter of course, because then every run would be newly trained on them.
@@ -161,8 +161,8 @@ class Layout:
                 f"snakemake {root}/data/meta.json --forcerun prepare"
             )
 
-    def _weights(self, variant: str) -> Source:
-        return Source.from_mapping(self.study.variants[variant].model["weights"])
+    def _weights(self, variant: str) -> WeightsSource:
+        return WeightsSource.from_mapping(self.study.variants[variant].model["weights"])
 
 
 def load_layers(configfiles: Sequence[str | Path], command_line: Mapping[str, Any]) -> list[Layer]:
@@ -187,7 +187,9 @@ def load_asked(command_line: Mapping[str, Any]) -> Asked:
     return asked
 
 
-def load_layout(configfiles: Sequence[str | Path], command_line: Mapping[str, Any]) -> Layout:
+def load_layout(
+    configfiles: Sequence[str | Path], command_line: Mapping[str, Any]
+) -> ResolvedStudy:
     """Return the layout of the study that the configuration describes.
 
     Raises:
@@ -216,11 +218,11 @@ def load_layout(configfiles: Sequence[str | Path], command_line: Mapping[str, An
     }
     folder = study.config.weights.dir
     weights = {
-        name: Source.from_mapping(study.variants[name].model["weights"]).path(folder)
+        name: WeightsSource.from_mapping(study.variants[name].model["weights"]).path(folder)
         for name in seeds
         if study.variants[name].pretrained
     }
-    layout = Layout(study, networks, runs, seeds, specs, weights)
+    layout = ResolvedStudy(study, networks, runs, seeds, specs, weights)
     for file in (*layout.data_sources(), *map(str, weights.values())):
         if any(mark in file for mark in "{}<>"):
             # Snakemake would read them as a wildcard or a variable, in an input too, and knows no way to say otherwise.
@@ -271,7 +273,7 @@ def hold_root(root: Path) -> None:
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
-def save_specs(layout: Layout) -> None:
+def save_specs(layout: ResolvedStudy) -> None:
     """Write the specs of the study below its root, where jobs read them."""
     write_specs(Path(layout.study.root) / "specs", layout.specs)
 

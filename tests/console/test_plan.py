@@ -8,30 +8,32 @@ from pathlib import Path
 import pytest
 
 from bakeoff.console.plan import Plan, PlannedJob, plan_lines
-from bakeoff.console.study import Run, Study
+from bakeoff.console.study import ShownRun, ShownStudy
 from bakeoff.planning.follow import Forecast
 from bakeoff.planning.machine import Fleet
 
 ABOUT = {"name": "paper", "dataset": "cifar100", "protocol": "uniform", "epochs": 200}
 
 
-def runs_of(variants: int, seeds: int, family: str = "ECA-Net") -> tuple[Run, ...]:
+def runs_of(variants: int, seeds: int, family: str = "ECA-Net") -> tuple[ShownRun, ...]:
     return tuple(
-        Run(f"eca_resnet_{20 + number}", family, seed, (f"eca/k{number}",), True, 200, 1.0)
+        ShownRun(f"eca_resnet_{20 + number}", family, seed, (f"eca/k{number}",), True, 200, 1.0)
         for number in range(variants)
         for seed in range(seeds)
     )
 
 
-def plan_of(runs: tuple[Run, ...], jobs: list[PlannedJob], device: Fleet | None = None) -> Plan:
+def plan_of(
+    runs: tuple[ShownRun, ...], jobs: list[PlannedJob], device: Fleet | None = None
+) -> Plan:
     made = {job.run.name: 3600.0 for job in jobs if job.run}
     forecast = Forecast(device or Fleet("gpu", 8), 5400.0, made, 3.06 * len(made), "USD", "tests")
     names = frozenset(f"runs/{run.name}" for run in runs) | {job.name for job in jobs}
-    study = Study(Path("results"), ABOUT, runs)
+    study = ShownStudy(Path("results"), ABOUT, runs)
     return Plan(study, tuple(jobs), names, forecast, False, True, 2)
 
 
-def train(run: Run, *reasons: str) -> PlannedJob:
+def train(run: ShownRun, *reasons: str) -> PlannedJob:
     return PlannedJob("train", f"runs/{run.name}", run, not reasons, reasons)
 
 

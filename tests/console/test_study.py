@@ -19,7 +19,7 @@ from bakeoff.console.logs import last_error, last_words
 from bakeoff.console.study import Reader, RunStatus, load_study, share_done, time_left
 from bakeoff.errors import UserError
 from bakeoff.jobs.records import ended, save_record, start_record
-from bakeoff.launch.slurm import Job
+from bakeoff.launch.slurm import SlurmJob
 from bakeoff.support.status import RunPulse, first_pulse
 
 WORK = {"macs": 1_000_000, "images": 100, "held_out": 20, "epochs": 4}
@@ -82,7 +82,7 @@ def at_work(root: Path, run: str = "resnet_56/seed0", **changes: Any) -> RunPuls
 
 
 def status(
-    root: Path, run: str = "resnet_56/seed0", queue: dict[str, Job] | None = None
+    root: Path, run: str = "resnet_56/seed0", queue: dict[str, SlurmJob] | None = None
 ) -> RunStatus:
     found = Reader(load_study(root), lambda: queue or {}).read()
     return next(each for each in found if each.run.name == run)
@@ -138,7 +138,7 @@ def test_a_run_on_another_machine_is_believed_while_it_speaks(
 
 
 def test_slurm_is_quoted_and_never_guessed(root: Path) -> None:
-    queue = {"rule_train_wildcards_resnet_56_0": Job("4711", "PENDING", "")}
+    queue = {"rule_train_wildcards_resnet_56_0": SlurmJob("4711", "PENDING", "")}
     found = status(root, queue=queue)
     assert (found.state, found.slurm) == ("waiting", "4711 pending")
     at_work(root, slurm_job="4711")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bakeoff.errors import UserError
-from bakeoff.launch.slurm import JOB_PREFIX, Job, Queue, check_no_job_is_left, jobs_left
+from bakeoff.launch.slurm import JOB_PREFIX, Queue, SlurmJob, check_no_job_is_left, jobs_left
 from tests.support.project import REPOSITORY, make_project, project_environment
 from tests.support.runs import prepare_data, spec_with, train_command
 from tests.support.study import ONE_RUN, small_study
@@ -161,8 +161,8 @@ def test_only_our_jobs_in_this_folder_count(tmp_path: Path, add_command: AddComm
     )
     add_command("squeue", "\n".join(f"echo '{line}'" for line in queue))
     assert jobs_left(tmp_path) == [
-        Job("12", "RUNNING", "rule_train_wildcards_x_0"),
-        Job("15", "PENDING"),
+        SlurmJob("12", "RUNNING", "rule_train_wildcards_x_0"),
+        SlurmJob("15", "PENDING"),
     ]
     with pytest.raises(UserError, match=r"12 \(running\), 15 \(pending\).* scancel 12 15"):
         check_no_job_is_left(tmp_path)
@@ -173,7 +173,7 @@ def test_the_queue_is_asked_rarely_and_knows_jobs_by_their_comment(
 ) -> None:
     add_command("squeue", f"echo '7|PENDING|bakeoff_1|rule_train_wildcards_x_0|{tmp_path}'")
     queue = Queue(tmp_path)
-    found = {"rule_train_wildcards_x_0": Job("7", "PENDING", "rule_train_wildcards_x_0")}
+    found = {"rule_train_wildcards_x_0": SlurmJob("7", "PENDING", "rule_train_wildcards_x_0")}
     assert queue() == found
     add_command("squeue", "exit 1")
     assert queue() == found

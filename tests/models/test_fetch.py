@@ -15,7 +15,7 @@ from bakeoff.errors import UserError
 from bakeoff.models import create_model
 from bakeoff.models.fetch import fetch
 from bakeoff.models.weights import load_weights
-from bakeoff.models.weights_files import Source, lock_path, read_lock
+from bakeoff.models.weights_files import WeightsSource, lock_path, read_lock
 from tests.support.hub import Hub
 from tests.support.networks import VARIANTS
 
@@ -39,7 +39,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     hub.close()
 
 
-SOURCE = Source("timm/net.tag", "model.safetensors")
+SOURCE = WeightsSource("timm/net.tag", "model.safetensors")
 
 
 def test_fetch_locks_commit_and_checksum(hub: Hub, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_without_a_network_the_way_out_is_told(hub: Hub, tmp_path: Path) -> None
 def test_a_file_that_was_put_there_is_trusted_and_locked(tmp_path: Path) -> None:
     destination = tmp_path / "net.pth"
     destination.write_bytes(b"weights from elsewhere")
-    lock = fetch(Source("timm/net.tag", "net.pth"), destination)
+    lock = fetch(WeightsSource("timm/net.tag", "net.pth"), destination)
     assert (lock.revision, lock.sha256) == (
         None,
         hashlib.sha256(b"weights from elsewhere").hexdigest(),

@@ -33,7 +33,7 @@ from bakeoff.planning.schedule import (
 )
 from bakeoff.planning.summary import in_words
 from bakeoff.planning.work import all_runs, works
-from bakeoff.workflow import Layout, load_layout
+from bakeoff.workflow import ResolvedStudy, load_layout
 from tests.support.plans import EIGHT_GPUS, NIGHT, WORK, plan_spec_of
 from tests.support.project import Project, make_project
 from tests.support.runs import spec_with
@@ -43,7 +43,7 @@ from tests.support.study import small_study
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ResolvedStudy]:
     """Return the layout of the study as it is committed."""
     project = make_project(tmp_path_factory.mktemp("study") / "project")
     with pytest.MonkeyPatch.context() as patch:
@@ -51,12 +51,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
         yield load_layout([], {})
 
 
-def default_demands(study: Layout, predictor: Predictor) -> list[Demand]:
+def default_demands(study: ResolvedStudy, predictor: Predictor) -> list[Demand]:
     spec = study.specs["plan"]
     return demands(works(spec), all_runs(spec), predictor, 8, "auto")
 
 
-def test_the_default_study_fits_in_a_night_by_its_multiplications(study: Layout) -> None:
+def test_the_default_study_fits_in_a_night_by_its_multiplications(study: ResolvedStudy) -> None:
     """The issue's reference: MACs at a third of the peak of eight V100s, and nothing else."""
     macs_only = replace(V100, seconds_per_operation=0.0, start_up_seconds=0.0)
     wanted = default_demands(study, Predictor(macs_only))
@@ -65,7 +65,7 @@ def test_the_default_study_fits_in_a_night_by_its_multiplications(study: Layout)
     assert makespan(choose(wanted, 8, 30.0).placed) <= NIGHT
 
 
-def test_the_plan_of_the_default_study_is_near_its_lower_bound(study: Layout) -> None:
+def test_the_plan_of_the_default_study_is_near_its_lower_bound(study: ResolvedStudy) -> None:
     wanted = default_demands(study, Predictor(V100))
     chosen = choose(wanted, 8, 10.0)
     bound = lower_bound(wanted, 8)
@@ -77,7 +77,7 @@ def test_the_plan_of_the_default_study_is_near_its_lower_bound(study: Layout) ->
 
 
 def test_gpus_and_price_reach_no_result(
-    study: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    study: ResolvedStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(make_project(tmp_path / "project").folder)
     other = load_layout([], {"gpus": 8, "price": {"gpu_hour": 9.0}})

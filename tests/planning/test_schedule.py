@@ -18,7 +18,7 @@ from bakeoff.planning.allocation import (
 )
 from bakeoff.planning.plan import choose
 from bakeoff.planning.schedule import (
-    Job,
+    PlannedRun,
     blocks,
     by_priority,
     list_schedule,
@@ -35,7 +35,7 @@ jobs_of_any_size = st.lists(
     st.tuples(st.sampled_from([1, 2, 3, 4]), st.floats(0.1, 100)), max_size=25
 ).map(
     lambda sizes: [
-        Job(f"v/seed{seed}", "v", seed, width, seconds)
+        PlannedRun(f"v/seed{seed}", "v", seed, width, seconds)
         for seed, (width, seconds) in enumerate(sizes)
     ]
 )
@@ -43,7 +43,7 @@ jobs_of_any_size = st.lists(
 
 @given(jobs_of_any_size)
 @settings(deadline=None, max_examples=60)
-def test_a_schedule_runs_every_job_once_and_no_two_on_one_device(jobs: list[Job]) -> None:
+def test_a_schedule_runs_every_job_once_and_no_two_on_one_device(jobs: list[PlannedRun]) -> None:
     placed = list_schedule(jobs, DEVICES)
     assert sorted(each.job.seed for each in placed) == list(range(len(jobs)))
     for each in placed:
@@ -58,7 +58,7 @@ def test_a_schedule_runs_every_job_once_and_no_two_on_one_device(jobs: list[Job]
 
 @given(jobs_of_any_size)
 @settings(deadline=None, max_examples=60)
-def test_no_device_waits_while_a_job_fits(jobs: list[Job]) -> None:
+def test_no_device_waits_while_a_job_fits(jobs: list[PlannedRun]) -> None:
     placed = list_schedule(jobs, DEVICES)
     for each in placed:
         # Just before it starts, fewer devices were free than it needs.
@@ -68,12 +68,12 @@ def test_no_device_waits_while_a_job_fits(jobs: list[Job]) -> None:
 
 def test_a_job_that_is_too_wide_is_refused() -> None:
     with pytest.raises(ValueError, match="8 devices of 4"):
-        list_schedule([Job("v/seed0", "v", 0, 8, 1.0)], 4)
+        list_schedule([PlannedRun("v/seed0", "v", 0, 8, 1.0)], 4)
 
 
 def test_wide_jobs_outweigh_the_small_ones_that_would_fit_in_their_place() -> None:
-    wide = Job("w/seed0", "w", 0, 8, 10.0)
-    small = [Job(f"s/seed{seed}", "s", seed, 1, 5.0) for seed in range(8)]
+    wide = PlannedRun("w/seed0", "w", 0, 8, 10.0)
+    small = [PlannedRun(f"s/seed{seed}", "s", seed, 1, 5.0) for seed in range(8)]
     first, *others = priorities([wide, *small])
     assert first > sum(others)
     assert by_priority([wide, *small])[0] == wide

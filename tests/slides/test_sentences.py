@@ -18,7 +18,7 @@ from bakeoff.analysis import verdicts
 from bakeoff.analysis.ablation import arm_table
 from bakeoff.analysis.claims import CLAIMS, Tables, claim_row
 from bakeoff.analysis.comparison import comparison_tables
-from bakeoff.analysis.networks import Network
+from bakeoff.analysis.networks import NetworkRuns
 from bakeoff.analysis.statistics import Answers, contrasts
 from bakeoff.slides import findings
 from bakeoff.slides.results import Results
@@ -49,7 +49,7 @@ STUDY = {"name": "s", "dataset": "cifar100", "protocol": "uniform", "epochs": 20
 # --- studies --------------------------------------------------------------------------------------
 
 
-def network(name: str, correct: np.ndarray, rng: np.random.Generator) -> Network:
+def network(name: str, correct: np.ndarray, rng: np.random.Generator) -> NetworkRuns:
     seeds = len(correct)
     hours, gpus = float(rng.integers(1, 9)), int(rng.choice([1, 1, 8]))
     scores = pd.DataFrame(
@@ -61,7 +61,7 @@ def network(name: str, correct: np.ndarray, rng: np.random.Generator) -> Network
         }
     )  # fmt: skip
     params = int(rng.choice([100_000, 200_000, 300_000, 4_000_000]))
-    return Network(name, Answers(tuple(range(seeds)), correct), scores, params, 1e6, 32, False)
+    return NetworkRuns(name, Answers(tuple(range(seeds)), correct), scores, params, 1e6, 32, False)
 
 
 def draw(kind: str, seed: int) -> Study:
@@ -98,7 +98,9 @@ def draw(kind: str, seed: int) -> Study:
     return tables(runs, used, rng)
 
 
-def tables(runs: Mapping[str, str], used: Mapping[str, Network], rng: np.random.Generator) -> Study:
+def tables(
+    runs: Mapping[str, str], used: Mapping[str, NetworkRuns], rng: np.random.Generator
+) -> Study:
     margin = float(rng.choice([1.0, 5.0]))
     entries = [
         {"variant": name, "family": "F", "pretrained": False, "run": run}

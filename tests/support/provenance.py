@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bakeoff.provenance.trace import Step
+from bakeoff.provenance.trace import TraceStep
 from tests.support.project import project_environment
 
 NOTHING = "Nothing to be done"
@@ -39,5 +39,5 @@ def rules(text: str) -> list[str]:
     return sorted(rule for rule in found if rule not in ("all", "figures"))
 
 
-def texts(step: Step) -> list[str]:
+def texts(step: TraceStep) -> list[str]:
     return [step.text, *(text for cause in step.causes for text in texts(cause))]

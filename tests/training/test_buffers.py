@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bakeoff.training.buffers import Buffers
-from bakeoff.training.gradients import nothing, summed
+from bakeoff.training.gradients import neutral_gradients, summed
 
 
 def step(model: nn.Module, parts: list[Tensor], processes: int = 1) -> None:
@@ -26,7 +26,7 @@ def step(model: nn.Module, parts: list[Tensor], processes: int = 1) -> None:
 
     numbers = range(len(parts))
     shares = [numbers[rank::processes] for rank in range(processes)]
-    idle = nothing([torch.zeros(1), *buffers.statistics])
+    idle = neutral_gradients([torch.zeros(1), *buffers.statistics])
     sums = [summed(mine, moves) if mine else idle for mine in shares]
     together = summed(range(processes), lambda rank: sums[rank])
     buffers.after_step(together[1:], len(parts), 1)

@@ -15,7 +15,7 @@ from bakeoff.support.checkpoint import load_checkpoint, save_checkpoint
 from bakeoff.support.interrupts import StopRequest
 from bakeoff.training import loop
 from bakeoff.training.batches import Step
-from bakeoff.training.gradients import nothing
+from bakeoff.training.gradients import neutral_gradients
 from bakeoff.training.loop import Task, Trainer
 from bakeoff.training.recipe import Recipe
 from tests.support.runs import SPEC
@@ -52,7 +52,7 @@ def test_a_process_without_a_micro_batch_takes_a_scaled_step(
     network = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
     trainer = Trainer(network, Recipe.model_validate(SPEC["recipe"]), task, accelerator, _calm())
     monkeypatch.setattr(Step, "of_rank", lambda *_: ())
-    sent = [torch.ones_like(each) * 2.0**16 for each in nothing(trainer.trained)]
+    sent = [torch.ones_like(each) * 2.0**16 for each in neutral_gradients(trainer.trained)]
     monkeypatch.setattr(loop, "sum_over_processes", lambda values, world: sent)
     before = network[1].weight.detach().clone()
     trainer._train_step(0, torch.arange(4), trainer.epoch_steps[0])

@@ -30,7 +30,7 @@ from bakeoff.support.checkpoint import checkpoints, load_checkpoint, save_checkp
 from bakeoff.support.interrupts import INTERRUPTED, InterruptedRunError
 from bakeoff.training.batches import cut_epoch
 from bakeoff.training.devices import check_disk, check_gpu_memory, check_gpus, supports
-from bakeoff.training.gradients import nothing, summed, take_gradients
+from bakeoff.training.gradients import neutral_gradients, summed, take_gradients
 from bakeoff.training.loop import Trainer
 from bakeoff.training.optimization import WeightAverage, learning_rate, parameter_groups
 from bakeoff.training.predict import predict, score
@@ -121,7 +121,7 @@ def test_sums_have_the_same_bits_on_any_power_of_two_of_processes(
 
     (alone,) = summed(range(parts), value)
     shares = [range(parts)[rank::processes] for rank in range(processes)]
-    sums = [(summed(mine, value) if mine else nothing(values[:1]))[0] for mine in shares]
+    sums = [(summed(mine, value) if mine else neutral_gradients(values[:1]))[0] for mine in shares]
     (together,) = summed(range(processes), lambda rank: [sums[rank]])
     assert torch.equal(together, alone)
     assert torch.equal(together.signbit(), alone.signbit())

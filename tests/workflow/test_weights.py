@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from bakeoff.errors import UserError
 from bakeoff.files import file_digest, write_json
-from bakeoff.models.weights_files import Lock, Source, check_weights, check_whole, lock_path
+from bakeoff.models.weights_files import Lock, WeightsSource, check_weights, check_whole, lock_path
 from tests.support.hub import Hub
 from tests.support.project import Project, make_project
 from tests.support.study import small_study
@@ -171,7 +171,7 @@ def test_mistakes_about_weights_are_mistakes_of_the_configuration(tmp_path: Path
 
 # Before any job: `check_weights`
 
-SOURCE = Source(REPOSITORY, "model.safetensors")
+SOURCE = WeightsSource(REPOSITORY, "model.safetensors")
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_right_weights_pass(locked: Path) -> None:
 def test_weights_that_are_to_be_fetched_pass(tmp_path: Path) -> None:
     check_weights(SOURCE, tmp_path / "net.safetensors")
     with pytest.raises(UserError, match=r"weights\.dir"):
-        check_weights(Source(None, "net.safetensors"), tmp_path / "net.safetensors")
+        check_weights(WeightsSource(None, "net.safetensors"), tmp_path / "net.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -205,10 +205,10 @@ def test_weights_that_are_to_be_fetched_pass(tmp_path: Path) -> None:
         replace(SOURCE, file="other.safetensors"),
         replace(SOURCE, revision="f" * 40),
         replace(SOURCE, sha256="0" * 64),
-        Source(None, "net.safetensors"),
+        WeightsSource(None, "net.safetensors"),
     ],
 )
-def test_the_lock_of_other_weights_is_refused(locked: Path, source: Source) -> None:
+def test_the_lock_of_other_weights_is_refused(locked: Path, source: WeightsSource) -> None:
     with pytest.raises(UserError, match="remove the lock"):
         check_weights(source, locked)
 

@@ -11,7 +11,7 @@ DEVICES = fleet(
 
 @cache
 def get_assignments():
-    return assignments(LAYOUT.specs["plan"], Path(ROOT), DEVICES)
+    return assignments(RESOLVED.specs["plan"], Path(ROOT), DEVICES)
 
 
 def get_assignment(wildcards):
@@ -51,7 +51,7 @@ def get_forecast():
     if not wanted:
         return None
     try:
-        spec = LAYOUT.specs["plan"]
+        spec = RESOLVED.specs["plan"]
         return forecast(spec, Path(ROOT), DEVICES, wanted, get_assignments())
     except Exception as error:
         # A forecast is not worth a study.

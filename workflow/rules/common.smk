@@ -13,7 +13,7 @@ from bakeoff.files import unwritable
 from bakeoff.jobs.answers import answer
 from bakeoff.jobs.frame import JobSpec, listed
 from bakeoff.jobs.rules import Inputs, JobTable
-from bakeoff.jobs.state import State
+from bakeoff.jobs.state import Staleness
 from bakeoff.launch.command import job_text
 from bakeoff.launch.environment import settle
 from bakeoff.launch.slurm import check_no_job_is_left, prefer_commands, relay_signals
@@ -65,8 +65,8 @@ def load():
         refuse(error)
 
 
-LAYOUT, ASKED = load()
-STUDY = LAYOUT.study
+RESOLVED, ASKED = load()
+STUDY = RESOLVED.study
 ROOT = STUDY.root
 # What scripts take for the root. Snakemake may read `--config results_root=2026` as a number.
 config["results_root"] = ROOT
@@ -79,7 +79,7 @@ COMPARISON = expand(
 )
 ABLATIONS = expand("<root>/ablation/{ablation}.csv", ablation=STUDY.ablations)
 FIGURES = expand(
-    "<root>/figures/{figure}.{suffix}", figure=LAYOUT.figures, suffix=("png", "svg")
+    "<root>/figures/{figure}.{suffix}", figure=RESOLVED.figures, suffix=("png", "svg")
 )
 SLIDES = expand("<root>/slides/deck.{language}.pptx", language=LANGUAGES)
 PRODUCTS = [
@@ -93,13 +93,13 @@ PRODUCTS = [
 
 
 wildcard_constraints:
-    variant="|".join(sorted(LAYOUT.seeds)),
+    variant="|".join(sorted(RESOLVED.seeds)),
     seed="0|[1-9][0-9]*",
     ablation="|".join(sorted({*STUDY.ablations, "none"})),
-    figure="|".join(LAYOUT.figures),
+    figure="|".join(RESOLVED.figures),
     language="|".join(LANGUAGES),
     weights="|".join(
-        re.escape(lock.removesuffix(".lock.json")) for lock in LAYOUT.fetches
+        re.escape(lock.removesuffix(".lock.json")) for lock in RESOLVED.fetches
     )
     or "none",
 
@@ -162,7 +162,7 @@ def look():
     # A rule keeps an input function as its text, which has the function's address.
     owners = {str(item): rule for rule in workflow.rules for item in rule.input}
     rules = [(owners[str(function)], inputs) for function, inputs in TRACKED]
-    return State(Path(ROOT), JobTable(Path(ROOT), LAYOUT.specs, rules))
+    return Staleness(Path(ROOT), JobTable(Path(ROOT), RESOLVED.specs, rules))
 
 
 def is_stale(inputs, wildcards, check):
@@ -217,12 +217,12 @@ def before_the_first_job():
         return
     try:
         if "archive" in planned:
-            check_packable(Path(ROOT), LAYOUT.specs["pack"]["configuration"])
+            check_packable(Path(ROOT), RESOLVED.specs["pack"]["configuration"])
         hold()
         check_no_job_is_left(Path.cwd())
         if "train" in planned and "prepare" not in planned:
-            LAYOUT.check_images(state())
-        save_specs(LAYOUT)
+            RESOLVED.check_images(state())
+        save_specs(RESOLVED)
     except UserError as error:
         refuse(error)
     except OSError as error:
@@ -237,19 +237,19 @@ def before_the_first_job():
 
 # Files of runs that rules read.
 def comparison_runs(*names):
-    return LAYOUT.run_files(names, LAYOUT.comparison_runs())
+    return RESOLVED.run_files(names, RESOLVED.comparison_runs())
 
 
 def ablation_runs(*names):
-    return lambda wildcards: LAYOUT.run_files(
-        names, LAYOUT.ablation_runs(wildcards.ablation)
+    return lambda wildcards: RESOLVED.run_files(
+        names, RESOLVED.ablation_runs(wildcards.ablation)
     )
 
 
 # What the rules of training, planning and staleness ask.
 def get_code(wildcards):
     """Return what the scripts import by name: the module, or the user's file, of the variant's network."""
-    return LAYOUT.builder_code(wildcards.variant)
+    return RESOLVED.builder_code(wildcards.variant)
 
 
 def get_job(name, spec):
@@ -272,7 +272,7 @@ def get_job(name, spec):
 
 def get_weights(wildcards):
     """Return the file of pretrained weights that a run starts from; nothing for a run from scratch."""
-    return str(LAYOUT.weights.get(wildcards.variant, ""))
+    return str(RESOLVED.weights.get(wildcards.variant, ""))
 
 
 def get_tensorboard(wildcards):
@@ -284,7 +284,7 @@ def get_pending(wildcards):
     """Return {variant: seeds} of the runs that are still to be trained."""
     return {
         variant: pending
-        for variant, seeds in LAYOUT.seeds.items()
+        for variant, seeds in RESOLVED.seeds.items()
         if (
             pending := [
                 seed for seed in seeds if state().reasons(f"runs/{variant}/seed{seed}")
@@ -296,7 +296,7 @@ def get_pending(wildcards):
 def reply(question, log):
     """Answer a question of `bakeoff.jobs.answers` in a rule's `run` block."""
     try:
-        answer(lambda: question(LAYOUT, look, ASKED), log)
+        answer(lambda: question(RESOLVED, look, ASKED), log)
     except UserError as error:
         # Not sys.exit, which would end a thread of Snakemake's and leave the rest waiting.
         raise WorkflowError(str(error)) from None

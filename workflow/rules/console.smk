@@ -32,7 +32,7 @@ def send(event):
 
 @cache
 def get_study():
-    return study_of(Path(ROOT), LAYOUT.specs)
+    return study_of(Path(ROOT), RESOLVED.specs)
 
 
 def planned(job):

@@ -23,12 +23,12 @@ rule prepare:
         unpack(
             tracked(
                 check=lambda wildcards: STUDY.data.check(),
-                sources=LAYOUT.data_sources(),
+                sources=RESOLVED.data_sources(),
             )
         ),
     output:
         meta=update("<root>/data/meta.json"),
-        arrays=update(LAYOUT.data_arrays()),
+        arrays=update(RESOLVED.data_arrays()),
         record=update("<root>/records/data.json"),
     log:
         "<root>/logs/prepare.log",
@@ -37,6 +37,6 @@ rule prepare:
     conda:
         "../envs/bakeoff.yaml"
     params:
-        code=LAYOUT.data_code(),
+        code=RESOLVED.data_code(),
     script:
         "../scripts/prepare.py"

@@ -2,13 +2,13 @@ rule plot:
     """One figure, from the tables and runs that its module says it reads."""
     input:
         unpack(
-            tracked(files=lambda wildcards: LAYOUT.figure_files(wildcards.figure)),
+            tracked(files=lambda wildcards: RESOLVED.figure_files(wildcards.figure)),
         ),
     output:
         png=report(
             update("<root>/figures/{figure}.png"),
             caption="../report/figure.rst",
-            category=lambda wildcards: LAYOUT.figures[wildcards.figure].category,
+            category=lambda wildcards: RESOLVED.figures[wildcards.figure].category,
         ),
         svg=update("<root>/figures/{figure}.svg"),
         record=update("<root>/records/figures/{figure}.json"),
@@ -19,6 +19,6 @@ rule plot:
         "../envs/bakeoff.yaml"
     params:
         code=lambda wildcards: [f"bakeoff.figures.{wildcards.figure}"],
-        caption=lambda wildcards: LAYOUT.figures[wildcards.figure].caption,
+        caption=lambda wildcards: RESOLVED.figures[wildcards.figure].caption,
     script:
         "../scripts/plot.py"

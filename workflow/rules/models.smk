@@ -15,8 +15,8 @@ rule fetch_weights:
         "../envs/bakeoff.yaml"
     params:
         # Functions of `output`, which Snakemake does not track: what the weights are is in their lock.
-        file=lambda wildcards, output: str(LAYOUT.fetches[output.lock][0]),
-        spec=lambda wildcards, output: LAYOUT.fetches[output.lock][1],
+        file=lambda wildcards, output: str(RESOLVED.fetches[output.lock][0]),
+        spec=lambda wildcards, output: RESOLVED.fetches[output.lock][1],
     script:
         "../scripts/fetch_weights.py"
 
@@ -26,7 +26,9 @@ rule model_cards:
     output:
         table=update("docs/models.md"),
         cards=update(
-            expand("docs/models/{variant}.md", variant=LAYOUT.specs["cards"]["models"])
+            expand(
+                "docs/models/{variant}.md", variant=RESOLVED.specs["cards"]["models"]
+            )
         ),
     log:
         "resources/logs/model_cards.log",

@@ -7,7 +7,7 @@ rule provenance:
         unpack(
             tracked(
                 meta="<root>/data/meta.json",
-                runs=LAYOUT.run_files(("provenance.json",), LAYOUT.seeds),
+                runs=RESOLVED.run_files(("provenance.json",), RESOLVED.seeds),
                 decks=SLIDES,
                 numbers=expand(
                     "<root>/slides/assets/numbers.{language}.json", language=LANGUAGES
@@ -15,7 +15,7 @@ rule provenance:
                 # A record holds the digests of all files of its job.
                 records=[
                     f"<root>/records/{job}.json"
-                    for job in LAYOUT.specs["provenance"]["jobs"]
+                    for job in RESOLVED.specs["provenance"]["jobs"]
                 ],
             )
         ),

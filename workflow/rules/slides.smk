@@ -10,8 +10,8 @@ rule deck:
                 ),
                 ablations=ABLATIONS,
                 claims="<root>/claims/claims.csv",
-                runs=LAYOUT.run_files(
-                    ("metrics.json", "provenance.json"), LAYOUT.seeds
+                runs=RESOLVED.run_files(
+                    ("metrics.json", "provenance.json"), RESOLVED.seeds
                 ),
                 figures=comparison_runs("history.csv", "predictions.npz"),
             )
@@ -21,7 +21,7 @@ rule deck:
         pictures=update(
             expand(
                 "<root>/slides/assets/{figure}.{{language}}.png",
-                figure=LAYOUT.pictures,
+                figure=RESOLVED.pictures,
             )
         ),
         numbers=update("<root>/slides/assets/numbers.{language}.json"),
@@ -33,6 +33,6 @@ rule deck:
     conda:
         "../envs/bakeoff.yaml"
     params:
-        code=[f"bakeoff.figures.{figure}" for figure in LAYOUT.pictures],
+        code=[f"bakeoff.figures.{figure}" for figure in RESOLVED.pictures],
     script:
         "../scripts/deck.py"

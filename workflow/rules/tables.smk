@@ -6,7 +6,7 @@ rule compare:
                 meta="<root>/data/meta.json",
                 runs=comparison_runs("metrics.json", "history.csv", "predictions.npz"),
                 profiles=expand(
-                    "<root>/profiles/{variant}.json", variant=LAYOUT.profiled()
+                    "<root>/profiles/{variant}.json", variant=RESOLVED.profiled()
                 ),
             )
         ),
@@ -80,7 +80,7 @@ rule report:
                     "<root>/ablation/{ablation}.md", ablation=STUDY.ablations
                 ),
                 claims="<root>/claims/claims.md",
-                figures=expand("<root>/figures/{figure}.png", figure=LAYOUT.figures),
+                figures=expand("<root>/figures/{figure}.png", figure=RESOLVED.figures),
             )
         ),
     output:

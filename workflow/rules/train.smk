@@ -3,9 +3,9 @@ rule train:
     input:
         unpack(
             tracked(
-                check=lambda wildcards: LAYOUT.check_weights(wildcards.variant),
+                check=lambda wildcards: RESOLVED.check_weights(wildcards.variant),
                 data="<root>/data/meta.json",
-                weights=lambda wildcards: LAYOUT.weights_lock(wildcards.variant),
+                weights=lambda wildcards: RESOLVED.weights_lock(wildcards.variant),
             )
         ),
     output:

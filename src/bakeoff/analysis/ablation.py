@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bakeoff.analysis.networks import Network, load_networks, same_network_as
+from bakeoff.analysis.networks import NetworkRuns, load_networks, same_network_as
 from bakeoff.analysis.statistics import summarise
 from bakeoff.analysis.tables import Column, write_table
 from bakeoff.analysis.verdicts import JUDGED, judge
@@ -50,8 +50,10 @@ COLUMNS = (
 def ablate(spec: Mapping[str, Any], runs_dir: str | Path, out: str | Path) -> None:
     """Write the table of one ablation to `out` (.csv), with .md and .tex beside it.
 
-    `spec` is ablations/{ablation}.json. Raises UserError when the baseline is not one of the arms,
-    or a run is missing or damaged.
+    `spec` is ablations/{ablation}.json.
+
+    Raises:
+        UserError: the baseline is not one of the arms, or a run is missing or damaged.
     """
     table = ablation_table(spec, runs_dir)
     caption = (
@@ -78,7 +80,7 @@ def ablation_table(spec: Mapping[str, Any], runs_dir: str | Path) -> pd.DataFram
     return arm_table(spec, load_networks(spec["arms"], runs_dir))
 
 
-def arm_table(spec: Mapping[str, Any], networks: Mapping[str, Network]) -> pd.DataFrame:
+def arm_table(spec: Mapping[str, Any], networks: Mapping[str, NetworkRuns]) -> pd.DataFrame:
     """Return one row per arm in the order of `spec`; the baseline has no change and no verdict.
 
     Two arms that are the same network are one difference, and are judged once.

@@ -144,7 +144,8 @@ def judge_claims(
 
     `comparison` is models.csv, `ablations` are the ablation tables, named by their file names.
 
-    Raises UserError for a table that is missing or lacks columns.
+    Raises:
+        UserError: a table is missing or lacks columns.
     """
     tables = Tables(
         read_table(comparison, MODELS_NEEDED),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.analysis.networks import (
-    Network,
+    NetworkRuns,
     load_networks,
     read_superclasses,
     same_network_as,
@@ -119,7 +119,8 @@ def compare(
     `spec` is comparison.json. `profiles_dir` may lack profiles: what was not measured stays empty,
     as does superclass accuracy without `meta`, the data set's meta.json, or where its classes are not grouped.
 
-    Raises UserError when a run is missing or damaged or the runs do not belong together.
+    Raises:
+        UserError: a run is missing or damaged or the runs do not belong together.
     """
     entries: Sequence[Mapping[str, Any]] = spec["variants"]
     if not entries:
@@ -141,7 +142,7 @@ def compare(
 
 def comparison_tables(
     entries: Sequence[Mapping[str, Any]],
-    networks: Mapping[str, Network],
+    networks: Mapping[str, NetworkRuns],
     margin: float,
     profiles_dir: Path,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -154,7 +155,7 @@ def comparison_tables(
 
 def model_table(
     entries: Sequence[Mapping[str, Any]],
-    networks: Mapping[str, Network],
+    networks: Mapping[str, NetworkRuns],
     means: Means,
     profiles_dir: Path,
 ) -> pd.DataFrame:
@@ -235,7 +236,7 @@ def family_table(models: pd.DataFrame) -> pd.DataFrame:
 
 
 def pairwise_table(
-    models: pd.DataFrame, networks: Mapping[str, Network], means: Means, margin: float
+    models: pd.DataFrame, networks: Mapping[str, NetworkRuns], means: Means, margin: float
 ) -> pd.DataFrame:
     """Return one row per pair of variants, the higher ranked first.
 
@@ -293,7 +294,7 @@ def with_standing(models: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     return models.join(found, on="run")
 
 
-def run_table(networks: Mapping[str, Network]) -> pd.DataFrame:
+def run_table(networks: Mapping[str, NetworkRuns]) -> pd.DataFrame:
     """Return one row per run, under the variant that was trained."""
     return pd.concat(
         [network.scores.assign(variant=network.name) for network in networks.values()],

@@ -18,7 +18,7 @@ from bakeoff.files import read_json
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class NetworkRuns:
     """One architecture with all its runs; several variants may resolve to it.
 
     `scores` has one row per run, in the order of the seeds: seed, epochs, top1, top5, loss, ece,
@@ -39,11 +39,12 @@ def load_networks(
     entries: Iterable[Mapping[str, Any]],
     runs_dir: str | Path,
     superclass_of: NDArray[np.int64] | None = None,
-) -> dict[str, Network]:
+) -> dict[str, NetworkRuns]:
     """Read the runs that `entries` (with `run` and `seeds`) name, each network once.
 
-    Raises UserError when an entry has no seeds, when a run is missing or damaged, and when runs do
-    not belong together: other test images, or another network under the same name.
+    Raises:
+        UserError: an entry has no seeds, a run is missing or damaged, or runs do not belong together:
+            other test images, or another network under the same name.
     """
     seeds_of: dict[str, set[int]] = {}
     for entry in entries:
@@ -92,7 +93,7 @@ def load_networks(
             )
         size = _common_size(runs)
         answers = Answers(tuple(run.seed for run in runs), np.stack(correct))
-        networks[name] = Network(
+        networks[name] = NetworkRuns(
             name, answers, pd.DataFrame(rows), *size, bool(runs[0].metrics["pretrained"])
         )
     return networks

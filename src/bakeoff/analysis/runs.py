@@ -72,8 +72,9 @@ class Run:
     def predictions(self) -> Predictions:
         """Read predictions.npz.
 
-        Raises UserError when the file is unreadable, malformed, holds values that are not finite,
-        or contradicts the test accuracies in metrics.json.
+        Raises:
+            UserError: the file is unreadable, malformed, holds values that are not finite, or contradicts the test
+                accuracies in metrics.json.
         """
         path = self.folder / PREDICTIONS
         predictions = _read_predictions(path)
@@ -101,8 +102,9 @@ class Run:
 def load_run(folder: str | Path) -> Run:
     """Read the run in `folder`, `{root}/runs/{variant}/seed{seed}/`.
 
-    Raises UserError when metrics.json, history.csv or predictions.npz is missing, cut short or
-    contradicts the others or the folder's name.
+    Raises:
+        UserError: metrics.json, history.csv or predictions.npz is missing, cut short or contradicts the others or
+            the folder's name.
     """
     folder = Path(folder)
     for name in (METRICS, HISTORY, PREDICTIONS):

@@ -63,7 +63,8 @@ def read_table(path: str | Path, columns: Sequence[str] = ()) -> pd.DataFrame:
 
     Only empty cells count as missing, so that an arm may be called "None".
 
-    Raises UserError when the file is missing, unreadable or lacks one of `columns`.
+    Raises:
+        UserError: the file is missing, unreadable or lacks one of `columns`.
     """
     path = Path(path)
     if not path.is_file():

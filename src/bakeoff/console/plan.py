@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from bakeoff.console.study import Run, Study
+from bakeoff.console.study import ShownRun, ShownStudy
 from bakeoff.jobs.state import MADE_AGAIN
 from bakeoff.planning.follow import Forecast, duration
 from bakeoff.planning.machine import counted
@@ -42,7 +42,7 @@ class PlannedJob:
     rule: str
     name: str
     """As its record is called: `runs/resnet_20/seed0`; else its rule."""
-    run: Run | None = None
+    run: ShownRun | None = None
     is_new: bool = False
     reasons: tuple[str, ...] = ()
     """Of a job that was made before: why it is stale."""
@@ -59,7 +59,7 @@ class PlannedJob:
 class Plan:
     """What an invocation will do. The Snakefile makes it when the graph of jobs is complete."""
 
-    study: Study
+    study: ShownStudy
     jobs: tuple[PlannedJob, ...]
     names: frozenset[str]
     """Names of all jobs of the graph, those that have to run and those that need not."""
@@ -69,7 +69,7 @@ class Plan:
     retries: int
 
     @property
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[ShownRun, ...]:
         """The runs that have to be trained."""
         return tuple(job.run for job in self.jobs if job.run)
 
@@ -117,7 +117,7 @@ def fitted(line: str, width: int) -> list[str]:
     )
 
 
-def _size(runs: Sequence[Run]) -> str:
+def _size(runs: Sequence[ShownRun]) -> str:
     variants = {run.variant for run in runs}
     compared = {run.variant for run in runs if run.compared}
     arms = {arm for run in runs for arm in run.arms}

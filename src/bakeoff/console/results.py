@@ -36,7 +36,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Results:
+class StudySummary:
     """What the tables of a study hold; empty where there is no such table."""
 
     leaders: tuple[Leader, ...] = ()
@@ -48,7 +48,7 @@ class Results:
     """{verdict: number of claims}."""
 
 
-def read_results(root: Path, jobs: Collection[str]) -> Results:
+def read_results(root: Path, jobs: Collection[str]) -> StudySummary:
     """Return what the tables say that `jobs` made: `comparison`, `ablations/{name}`, `claims`."""
     leaders = _leaders(_rows(root / "comparison" / "models.csv")) if "comparison" in jobs else ()
     verdicts: list[Verdict] = []
@@ -59,7 +59,7 @@ def read_results(root: Path, jobs: Collection[str]) -> Results:
     claims: dict[str, int] = {}
     for row in _rows(root / "claims" / "claims.csv") if "claims" in jobs else ():
         claims[row["verdict"]] = claims.get(row["verdict"], 0) + 1
-    return Results(leaders, _statement(leaders), tuple(verdicts), claims or None)
+    return StudySummary(leaders, _statement(leaders), tuple(verdicts), claims or None)
 
 
 def _leaders(rows: Sequence[Row]) -> tuple[Leader, ...]:

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from bakeoff.console.logs import last_words
 from bakeoff.console.plan import Plan, clock, device_hours, kind, plan_lines
-from bakeoff.console.results import Results, read_results
-from bakeoff.console.study import Reader, Run, RunStatus, share_done, time_left
-from bakeoff.launch.slurm import Job as SlurmJob
+from bakeoff.console.results import StudySummary, read_results
+from bakeoff.console.study import Reader, RunStatus, ShownRun, share_done, time_left
+from bakeoff.launch.slurm import SlurmJob
 from bakeoff.planning.follow import duration
 
 # A light job (a table, a figure) in seconds of a core: an import and a drawing.
@@ -52,11 +52,11 @@ class Screen(Protocol):
 
 
 @dataclass(frozen=True)
-class Job:
+class StartedJob:
     """A job of Snakemake's that has been started."""
 
     rule: str
-    run: Run | None
+    run: ShownRun | None
     log: str
     since: float
 
@@ -74,7 +74,7 @@ class Session:
         self._screen, self._tells_all = screen, tells_all
         self.plan: Plan | None = None
         self.reader: Reader | None = None
-        self.jobs: dict[int, Job] = {}
+        self.jobs: dict[int, StartedJob] = {}
         """Those at work, by Snakemake's number."""
         self._ended: dict[str, RunStatus] = {}
         self._seen: dict[str, RunStatus] = {}
@@ -82,7 +82,7 @@ class Session:
         self._light: Counter[str] = Counter()
         self._wanted: Counter[str] = Counter()
         self._attempts: Counter[int] = Counter()
-        self._failed: dict[int, Job] = {}
+        self._failed: dict[int, StartedJob] = {}
         self._began = time.monotonic()
         self._is_over = False
         self._on_cluster = False
@@ -124,7 +124,7 @@ class Session:
         run = None
         if rule == "train" and self.plan:
             run = self.plan.study.run(wildcards["variant"], int(wildcards["seed"]))
-        self.jobs[number] = job = Job(rule, run, log[0] if log else "", time.monotonic())
+        self.jobs[number] = job = StartedJob(rule, run, log[0] if log else "", time.monotonic())
         if run and self.plan and len(self.plan.runs) <= FEW_RUNS:
             self._screen.line(f"started  {job.title}", "quiet")
 
@@ -149,7 +149,7 @@ class Session:
 
     def fail(self, number: int, rule: str, log: Sequence[str], message: str) -> None:
         """Say which job failed, why, where its log is, and what goes on."""
-        job = self.jobs.pop(number, None) or Job(
+        job = self.jobs.pop(number, None) or StartedJob(
             rule, None, log[0] if log else "", time.monotonic()
         )
         self._attempts[number] += 1
@@ -259,7 +259,7 @@ class Session:
 
     # Words
 
-    def _run_line(self, job: Job, status: RunStatus) -> str:
+    def _run_line(self, job: StartedJob, status: RunStatus) -> str:
         assert self.plan is not None
         top1 = "" if status.top1 is None else f"test top-1 {status.top1:.2f} %, "
         took = clock(time.monotonic() - job.since if status.seconds is None else status.seconds)
@@ -267,7 +267,7 @@ class Session:
             f"done     {job.title}: {top1}{took} ({len(self._ended)} of {len(self.plan.runs)} runs)"
         )
 
-    def _what_goes_on(self, number: int, job: Job) -> str:
+    def _what_goes_on(self, number: int, job: StartedJob) -> str:
         retries = self.plan.retries if self.plan else 0
         if self._attempts[number] <= retries:
             again = "resumes at its last checkpoint" if job.run else "starts anew"
@@ -303,7 +303,7 @@ def _all_current(plan: Plan) -> str:
     return f"all that was asked for is current, {runs} of {len(plan.study.runs)} runs among it."
 
 
-def result_lines(results: Results) -> list[str]:
+def result_lines(results: StudySummary) -> list[str]:
     """Return what the tables say, a line for each of the best variants, each arm, and the claims."""
     lines = []
     if results.leaders:

@@ -19,15 +19,15 @@ from bakeoff.errors import UserError
 from bakeoff.files import read_json
 from bakeoff.jobs.recorded import RecordedJobs
 from bakeoff.jobs.records import record_path
-from bakeoff.jobs.state import State
-from bakeoff.launch.slurm import Job as SlurmJob
+from bakeoff.jobs.state import Staleness
+from bakeoff.launch.slurm import SlurmJob
 from bakeoff.support.status import read_pulse
 
 RunState = Literal["done", "stale", "running", "waiting", "failed"]
 
 
 @dataclass(frozen=True)
-class Run:
+class ShownRun:
     """A run of the study, and what is known of it beforehand."""
 
     variant: str
@@ -50,7 +50,7 @@ class Run:
 class RunStatus:
     """How a run stands."""
 
-    run: Run
+    run: ShownRun
     state: RunState
     share: float = 0.0
     """The part of its training that is done, 0 to 1."""
@@ -72,15 +72,15 @@ class RunStatus:
 
 
 @dataclass(frozen=True)
-class Study:
+class ShownStudy:
     """A study as its specs have it."""
 
     root: Path
     about: Mapping[str, Any]
     """Its `name`, `dataset`, `protocol` and `epochs`."""
-    runs: tuple[Run, ...]
+    runs: tuple[ShownRun, ...]
 
-    def run(self, variant: str, seed: int) -> Run | None:
+    def run(self, variant: str, seed: int) -> ShownRun | None:
         """Return one of its runs; for a seed that it has not, one like the variant's others."""
         found = self._by_name.get((variant, seed))
         if found is None and (alike := next((r for r in self.runs if r.variant == variant), None)):
@@ -88,11 +88,11 @@ class Study:
         return found
 
     @cached_property
-    def _by_name(self) -> Mapping[tuple[str, int], Run]:
+    def _by_name(self) -> Mapping[tuple[str, int], ShownRun]:
         return {(run.variant, run.seed): run for run in self.runs}
 
 
-def study_of(root: Path, specs: Mapping[str, Mapping[str, Any]]) -> Study:
+def study_of(root: Path, specs: Mapping[str, Mapping[str, Any]]) -> ShownStudy:
     """Return a study from its specs: {name: content} with `plan`, `comparison` and `ablations/...`."""
     arms: dict[str, list[str]] = {}
     for name, spec in specs.items():
@@ -105,7 +105,7 @@ def study_of(root: Path, specs: Mapping[str, Mapping[str, Any]]) -> Study:
         work = entry["work"]
         macs = float(work["macs"]) * (3 * work["images"] + work["held_out"]) * work["epochs"]
         runs += [
-            Run(
+            ShownRun(
                 variant,
                 entry["family"],
                 seed,
@@ -116,10 +116,10 @@ def study_of(root: Path, specs: Mapping[str, Mapping[str, Any]]) -> Study:
             )
             for seed in entry["seeds"]
         ]
-    return Study(root, specs["plan"]["study"], tuple(runs))
+    return ShownStudy(root, specs["plan"]["study"], tuple(runs))
 
 
-def load_study(root: Path) -> Study:
+def load_study(root: Path) -> ShownStudy:
     """Return the study whose results are in `root`.
 
     Raises:
@@ -143,7 +143,7 @@ class Reader:
 
     def __init__(
         self,
-        study: Study,
+        study: ShownStudy,
         queue: Callable[[], Mapping[str, SlurmJob]] = dict,
         *,
         stale: bool = True,
@@ -157,15 +157,15 @@ class Reader:
         """
         self.study, self._queue, self._stale = study, queue, stale
         self._finished: dict[str, tuple[int, RunStatus]] = {}
-        self._state = cache(lambda: State(study.root, RecordedJobs(study.root)))
+        self._state = cache(lambda: Staleness(study.root, RecordedJobs(study.root)))
 
-    def read(self, runs: Iterable[Run] | None = None) -> list[RunStatus]:
+    def read(self, runs: Iterable[ShownRun] | None = None) -> list[RunStatus]:
         """Return how `runs`, or all runs, stand now."""
         queue = self._queue()
         self._state.cache_clear()
         return [self._read(run, queue) for run in (self.study.runs if runs is None else runs)]
 
-    def _read(self, run: Run, queue: Mapping[str, SlurmJob]) -> RunStatus:
+    def _read(self, run: ShownRun, queue: Mapping[str, SlurmJob]) -> RunStatus:
         root, name = self.study.root, run.name
         checkpoints = root / "checkpoints" / name
         # As Snakemake's executor writes it.
@@ -193,7 +193,7 @@ class Reader:
             return replace(self._begun(run, "failed", checkpoints), reason=error)
         return self._finished_run(run) or self._begun(run, "waiting", checkpoints)
 
-    def _begun(self, run: Run, state: RunState, checkpoints: Path) -> RunStatus:
+    def _begun(self, run: ShownRun, state: RunState, checkpoints: Path) -> RunStatus:
         """Return the status of a run that is not at work, and may have been interrupted: it resumes a checkpoint."""
         names = sorted(path.stem for path in checkpoints.glob("step-*.pt"))
         pulse = read_pulse(checkpoints)
@@ -204,7 +204,7 @@ class Reader:
         row = _epoch_row(checkpoints / "history.csv", epoch)
         return RunStatus(run, state, share, epoch=epoch, top1=row.get("val_top1"))
 
-    def _finished_run(self, run: Run) -> RunStatus | None:
+    def _finished_run(self, run: ShownRun) -> RunStatus | None:
         try:
             changed = record_path(self.study.root, f"runs/{run.name}").stat().st_mtime_ns
         except OSError:
@@ -214,7 +214,7 @@ class Reader:
             self._finished[run.name] = known = (changed, self._look(run))
         return known[1]
 
-    def _look(self, run: Run) -> RunStatus:
+    def _look(self, run: ShownRun) -> RunStatus:
         root = self.study.root
         reasons: Sequence[str] = ()
         if self._stale:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bakeoff.data.published import Layout, Published, PublishedConfig
+from bakeoff.data.published import ArchiveLayout, Published, PublishedConfig
 from bakeoff.errors import UserError
 from bakeoff.files import file_digest
 
@@ -36,7 +36,7 @@ class Archive:
     path: Path
     md5: str | None
     published: Published
-    layout: Layout
+    layout: ArchiveLayout
     members: Mapping[str, bytes]
 
     @property

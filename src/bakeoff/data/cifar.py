@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bakeoff.data.archive import Archive, open_archive
-from bakeoff.data.dataset import Dataset, Images, Labels, Source, Split
+from bakeoff.data.dataset import Dataset, DataSource, Images, Labels, Split
 from bakeoff.data.published import PublishedConfig
 from bakeoff.data.unpickle import load_pickle
 from bakeoff.errors import UserError
@@ -54,7 +54,7 @@ def read_cifar(path: Path, config: PublishedConfig) -> Dataset:
         classes=classes,
         superclasses=names[1] if grouped else None,
         class_to_superclass=_class_to_superclass(train, test, classes, path) if grouped else None,
-        source=Source(path.absolute().name, archive.md5),
+        source=DataSource(path.absolute().name, archive.md5),
     )
 
 

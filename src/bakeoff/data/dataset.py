@@ -12,7 +12,7 @@ Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """Where the data came from: file name and md5 of the archive; None where there was none."""
 
     file: str | None
@@ -41,4 +41,4 @@ class Dataset:
     classes: tuple[str, ...]
     superclasses: tuple[str, ...] | None
     class_to_superclass: tuple[int, ...] | None
-    source: Source
+    source: DataSource

@@ -35,8 +35,10 @@ def download(config: PublishedConfig, destination: Path) -> None:
 
     What has arrived is kept as `destination` + ".part" and a later call goes on from there. The
     file gets its name only when its md5 is an accepted one; one that is altered is deleted. A good
-    file that is already there is kept. Raises UserError, with the reason of each mirror, where
-    none could serve.
+    file that is already there is kept.
+
+    Raises:
+        UserError: no mirror could serve; the message has the reason of each.
     """
     accepted = config.accepted_md5
     if _is_good(destination, accepted):

@@ -56,7 +56,8 @@ def prepare(config: DataConfig, source: Path | None, out: Path) -> None:
 def hold_out(fine: Labels, images: int, seed: int) -> Labels:
     """Return sorted indices of `images` images, stratified by the classes `fine` (int64, N).
 
-    Raises UserError unless some images remain to train on.
+    Raises:
+        UserError: no image remains to train on.
     """
     if not 0 < images < len(fine):
         raise UserError(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bakeoff.data.arrays import META, SPLITS, VALIDATION, array_names
-from bakeoff.data.dataset import Images, Labels, Source, Split
+from bakeoff.data.dataset import DataSource, Images, Labels, Split
 from bakeoff.errors import UserError
 from bakeoff.files import atomic_path, read_json, write_json
 
@@ -38,14 +38,17 @@ class DataMeta:
     validation_images: int
     test_images: int
     checksum: str
-    source: Source
+    source: DataSource
 
 
 def load_split(root: str | Path, split: str) -> tuple[Images, Labels, Labels | None]:
     """Return images, classes and superclasses of `split` ("train" or "test") of the folder `root`.
 
     Images are uint8, N x 3 x H x H (planes R, G, B), mapped read-only from disk; labels are int64, N, and there are no
-    superclasses (None) where classes are not grouped. Raises UserError where a file is missing or is no such array.
+    superclasses (None) where classes are not grouped.
+
+    Raises:
+        UserError: a file is missing or is no such array.
     """
     if split not in SPLITS:
         raise UserError(f"'{split}' is no split; expected {' or '.join(SPLITS)}.")
@@ -68,11 +71,15 @@ def load_validation_indices(root: str | Path) -> Labels:
 
 
 def load_meta(root: str | Path) -> DataMeta:
-    """Return what `meta.json` of `root` says; UserError where it is missing or broken."""
+    """Return what `meta.json` of `root` says.
+
+    Raises:
+        UserError: it is missing or broken.
+    """
     path = Path(root) / META
     try:
         content = dict(read_json(path))
-        content["source"] = Source(**content["source"])
+        content["source"] = DataSource(**content["source"])
         values = {f.name: _frozen(content[f.name]) for f in fields(DataMeta)}
     except FileNotFoundError as error:
         raise _missing(path) from error
@@ -82,7 +89,11 @@ def load_meta(root: str | Path) -> DataMeta:
 
 
 def verify(root: str | Path) -> None:
-    """Recompute the checksum of the arrays in `root`; UserError where meta.json has another."""
+    """Recompute the checksum of the arrays in `root`.
+
+    Raises:
+        UserError: meta.json has another.
+    """
     if arrays_checksum(root) != load_meta(root).checksum:
         raise _altered(root, f"the arrays do not have the checksum that {META} gives")
 

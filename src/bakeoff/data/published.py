@@ -21,7 +21,7 @@ Url = Annotated[str, Field(pattern="^https?://")]
 
 
 @dataclass(frozen=True)
-class Layout:
+class ArchiveLayout:
     """The files of an archive; those in `names` name the classes and superclasses."""
 
     train: tuple[str, ...]
@@ -56,8 +56,8 @@ class Published:
     """{MD5: name} of the official archives."""
     pickle_md5: Mapping[str, str]
     """{file: MD5} of the python layout. In a folder there is no archive to check, and no pickle is opened on trust."""
-    binary: Layout
-    python: Layout
+    binary: ArchiveLayout
+    python: ArchiveLayout
     labels: tuple[LabelNames, ...]
     """The class, and then the superclass, if there is one; a binary record has them the other way round."""
     classes: int
@@ -66,7 +66,7 @@ class Published:
     archive_bytes: float
 
     @property
-    def layouts(self) -> tuple[Layout, Layout]:
+    def layouts(self) -> tuple[ArchiveLayout, ArchiveLayout]:
         """Both layouts."""
         return self.binary, self.python
 
@@ -185,7 +185,7 @@ class PublishedConfig(DataConfig):
                 "an unpacked folder."
             )
 
-    def folder_layout(self, folder: Path) -> Layout:
+    def folder_layout(self, folder: Path) -> ArchiveLayout:
         """Return the layout whose files `folder` holds.
 
         Raises:

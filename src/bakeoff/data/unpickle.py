@@ -31,8 +31,9 @@ class _ArrayUnpickler(pickle.Unpickler):
 def load_pickle(content: bytes, name: str) -> dict[str, Any]:
     """Return the dictionary pickled in `content`; the keys, bytes in Python 2's files, as str.
 
-    Raises UserError, calling the file `name`, where the pickle asks for anything that is not
-    admitted, is broken, or is not a dictionary.
+    Raises:
+        UserError: of the file `name`: the pickle asks for anything that is not admitted, is broken, or
+            is not a dictionary.
     """
     try:
         value = _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()

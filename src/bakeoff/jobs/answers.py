@@ -8,11 +8,11 @@ from pathlib import Path
 from bakeoff.errors import UserError
 from bakeoff.files import write_text
 from bakeoff.jobs.commands import adopt, job_of, orphans, remove_orphan, why
-from bakeoff.jobs.state import State
+from bakeoff.jobs.state import Staleness
 from bakeoff.study.config import Asked
-from bakeoff.workflow import Layout
+from bakeoff.workflow import ResolvedStudy
 
-Look = Callable[[], State]
+Look = Callable[[], Staleness]
 """Returns the state of the study's jobs, looked at anew."""
 
 
@@ -31,7 +31,7 @@ def answer(question: Callable[[], Sequence[str]], log: str) -> None:
     write_text(log, f"{text}\n")
 
 
-def say_why(layout: Layout, look: Look, asked: Asked) -> Sequence[str]:
+def say_why(layout: ResolvedStudy, look: Look, asked: Asked) -> Sequence[str]:
     """Return why the file `asked.target` is stale.
 
     Raises:
@@ -45,7 +45,7 @@ def say_why(layout: Layout, look: Look, asked: Asked) -> Sequence[str]:
     return [why(target, job, state)]
 
 
-def adopt_results(layout: Layout, look: Look, asked: Asked) -> Sequence[str]:
+def adopt_results(layout: ResolvedStudy, look: Look, asked: Asked) -> Sequence[str]:
     """Accept the file `asked.target`, or without one all results of the study, as current.
 
     Raises:
@@ -64,7 +64,7 @@ def adopt_results(layout: Layout, look: Look, asked: Asked) -> Sequence[str]:
     return lines or ["nothing to adopt: all results that exist are current"]
 
 
-def clean_orphans(layout: Layout, look: Look, asked: Asked) -> Sequence[str]:
+def clean_orphans(layout: ResolvedStudy, look: Look, asked: Asked) -> Sequence[str]:
     """List what is in the study's root but no longer in the study; remove it with `asked.remove`."""
     root = Path(layout.study.root)
     found = orphans(root, layout.seeds, list(layout.study.ablations))
@@ -77,11 +77,11 @@ def clean_orphans(layout: Layout, look: Look, asked: Asked) -> Sequence[str]:
     return done if remove else [*done, "remove them with --config remove=true"]
 
 
-def study_jobs(layout: Layout) -> list[str]:
+def study_jobs(layout: ResolvedStudy) -> list[str]:
     """Return the names of the jobs of a study whose results can be adopted."""
     return list(layout.specs["provenance"]["jobs"])
 
 
-def _states(look: Look) -> Iterator[State]:
+def _states(look: Look) -> Iterator[Staleness]:
     while True:
         yield look()

@@ -10,7 +10,7 @@ from pathlib import Path
 from bakeoff.errors import UserError, did_you_mean
 from bakeoff.files import read_json, write_json
 from bakeoff.jobs.records import file_state, load_record, now, record_path, save_record
-from bakeoff.jobs.state import Jobs, State
+from bakeoff.jobs.state import Jobs, Staleness
 
 
 def job_of(target: str, root: Path, jobs: Jobs, names: Sequence[str]) -> str:
@@ -41,7 +41,7 @@ def job_of(target: str, root: Path, jobs: Jobs, names: Sequence[str]) -> str:
     )
 
 
-def why(target: str, job: str, state: State) -> str:
+def why(target: str, job: str, state: Staleness) -> str:
     """Return why a file that `job` makes is stale, with the reasons of what it comes from, or that it is current."""
     if not state.reasons(job):
         return f"{target} is current: it was made from what is there now."
@@ -50,7 +50,7 @@ def why(target: str, job: str, state: State) -> str:
     return "\n".join(lines)
 
 
-def _explain(job: str, state: State, lines: list[str], depth: int, seen: set[str]) -> None:
+def _explain(job: str, state: Staleness, lines: list[str], depth: int, seen: set[str]) -> None:
     lines.append(f"{'  ' * depth}{state.job(job).title}")
     seen.add(job)
     lines.extend(f"{'  ' * depth}- {reason}" for reason in state.reasons(job))
@@ -59,7 +59,7 @@ def _explain(job: str, state: State, lines: list[str], depth: int, seen: set[str
             _explain(producer, state, lines, depth + 1, seen)
 
 
-def adopt(root: Path, jobs: Sequence[str], states: Iterator[State], note: str) -> list[str]:
+def adopt(root: Path, jobs: Sequence[str], states: Iterator[Staleness], note: str) -> list[str]:
     """Accept what jobs have made as current, and write into their records that this was done, when and over what.
 
     Args:
@@ -119,7 +119,7 @@ def adopt(root: Path, jobs: Sequence[str], states: Iterator[State], note: str) -
     return adopted
 
 
-def upstream_first(jobs: Sequence[str], state: State) -> list[str]:
+def upstream_first(jobs: Sequence[str], state: Staleness) -> list[str]:
     """Return jobs in such an order that what a job reads is made by those before it."""
     ordered: dict[str, None] = {}
 

@@ -31,7 +31,7 @@ class Jobs(Protocol):
         ...
 
 
-class State:
+class Staleness:
     """The state of a study's jobs as its files are now; every question is answered once."""
 
     def __init__(self, root: Path, jobs: Jobs) -> None:

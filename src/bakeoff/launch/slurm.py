@@ -25,7 +25,7 @@ QUEUE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Job:
+class SlurmJob:
     """A job in Slurm's queue."""
 
     number: str
@@ -78,7 +78,7 @@ def check_no_job_is_left(folder: Path) -> None:
         )
 
 
-def jobs_left(folder: Path) -> list[Job]:
+def jobs_left(folder: Path) -> list[SlurmJob]:
     """Return our jobs in Slurm's queue that work in `folder`; none where there is no Slurm or it does not answer."""
     if shutil.which("squeue") is None:
         return []
@@ -89,7 +89,7 @@ def jobs_left(folder: Path) -> list[Job]:
     # The profile's own `squeue` answers an empty queue with an empty line.
     rows = [line.split("|", 4) for line in done.splitlines() if line]
     return [
-        Job(number, state, comment)
+        SlurmJob(number, state, comment)
         for number, state, name, comment, where in rows
         if name.startswith(f"{JOB_PREFIX}_") and Path(where) == folder
     ]
@@ -102,9 +102,9 @@ class Queue:
         """Look at jobs that work in `folder`."""
         self._folder = folder
         self._asked = float("-inf")
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, SlurmJob] = {}
 
-    def __call__(self) -> Mapping[str, Job]:
+    def __call__(self) -> Mapping[str, SlurmJob]:
         """Return {comment: job}; the comment is how Snakemake's executor names rule and wildcards."""
         if time.monotonic() - self._asked > QUEUE_SECONDS:
             self._jobs = {job.comment: job for job in jobs_left(self._folder)}

@@ -20,7 +20,7 @@ from bakeoff.files import file_digest, write_json
 from bakeoff.models.factory import build
 from bakeoff.models.weights_files import (
     Lock,
-    Source,
+    WeightsSource,
     check_digest,
     check_lock,
     check_whole,
@@ -44,11 +44,11 @@ def fetch_weights(spec: Mapping[str, Any], path: Path) -> Lock:
             log.info("%s: trying %s", variant, file)
             build(model, spec["num_classes"], spec["image_size"], file)
 
-    return fetch(Source.from_mapping(spec["weights"]), path, try_out=try_out)
+    return fetch(WeightsSource.from_mapping(spec["weights"]), path, try_out=try_out)
 
 
 def fetch(
-    source: Source,
+    source: WeightsSource,
     path: Path,
     endpoint: str | None = None,
     try_out: Callable[[Path], None] | None = None,
@@ -90,7 +90,7 @@ def fetch(
 
 
 def _download(
-    source: Source,
+    source: WeightsSource,
     hub: str,
     revision: str | None,
     path: Path,

@@ -28,7 +28,7 @@ FETCHED_AGAIN = " (move this one away, and one of the hub is fetched again)"
 
 
 @dataclass(frozen=True)
-class Source:
+class WeightsSource:
     """Where a variant's weights come from."""
 
     hub: str | None
@@ -41,7 +41,7 @@ class Source:
     """Of the file; None: what the lock says, or any where there is none."""
 
     @classmethod
-    def from_mapping(cls, weights: Mapping[str, Any]) -> Source:
+    def from_mapping(cls, weights: Mapping[str, Any]) -> WeightsSource:
         """Return the source that the `weights` of a variant describe.
 
         Raises:
@@ -101,7 +101,7 @@ def read_lock(path: str | Path) -> Lock | None:
         ) from error
 
 
-def check_weights(source: Source, path: Path) -> None:
+def check_weights(source: WeightsSource, path: Path) -> None:
     """Refuse weights that no training could start from; called before any job does.
 
     The whole file is read only if it changed after its lock was written, or has a checksum to meet
@@ -138,7 +138,7 @@ def check_weights(source: Source, path: Path) -> None:
         check_digest(path, expected)
 
 
-def check_lock(source: Source, path: Path, lock: Lock | None) -> None:
+def check_lock(source: WeightsSource, path: Path, lock: Lock | None) -> None:
     """Raise UserError if the lock of `path` is that of other weights than `source` describes."""
     if lock is None:
         return
@@ -146,7 +146,7 @@ def check_lock(source: Source, path: Path, lock: Lock | None) -> None:
     other_commit = _is_commit(source.revision) and lock.revision not in (None, source.revision)
     other_content = source.sha256 not in (None, lock.sha256)
     if (lock.hub, lock.file) != (source.hub, source.file) or other_commit or other_content:
-        locked = Source(lock.hub, lock.file, lock.revision, lock.sha256)
+        locked = WeightsSource(lock.hub, lock.file, lock.revision, lock.sha256)
         raise UserError(
             f"{lock_path(path)} is the lock of {_pinned(locked)}, but the variant wants "
             f"{_pinned(source)}; to change to that one, remove the lock, and move {path.name} away if it is "
@@ -181,7 +181,7 @@ def check_whole(path: Path) -> None:
         )
 
 
-def expected_digest(source: Source, lock: Lock | None) -> str | None:
+def expected_digest(source: WeightsSource, lock: Lock | None) -> str | None:
     """Return the SHA-256 that the file must have; None where nobody knows yet."""
     return source.sha256 or (lock.sha256 if lock else None)
 
@@ -214,7 +214,7 @@ def _is_commit(revision: str | None) -> bool:
     return revision is not None and len(revision) == 40 and set(revision) <= set("0123456789abcdef")
 
 
-def _pinned(source: Source) -> str:
+def _pinned(source: WeightsSource) -> str:
     parts = [f"at {source.revision}"] if source.revision else []
     parts += [f"with the SHA-256 {source.sha256}"] if source.sha256 else []
     return " ".join([str(source), *parts])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from bakeoff.planning.machine import Machine
 from bakeoff.planning.prediction import Predictor
-from bakeoff.planning.schedule import Job, list_schedule, makespan
+from bakeoff.planning.schedule import PlannedRun, list_schedule, makespan
 from bakeoff.planning.work import Work, run_name
 
 # The length of a run beside which it is small, as a part of the lower bound: seven others fit on its device.
@@ -36,10 +36,10 @@ class Demand:
         enough = [width for width, seconds in self.seconds.items() if seconds <= limit]
         return min(enough, default=self.shortest)
 
-    def job(self, seed: int, width: int) -> Job:
+    def job(self, seed: int, width: int) -> PlannedRun:
         """Return the run with `seed` on `width` devices."""
         run = run_name(self.variant, seed)
-        return Job(run, self.variant, seed, width, self.seconds[width])
+        return PlannedRun(run, self.variant, seed, width, self.seconds[width])
 
 
 def demands(
@@ -104,7 +104,7 @@ def worth_splitting(wanted: Iterable[Demand], devices: int) -> list[Demand]:
     ]
 
 
-def balanced(wanted: Sequence[Demand], devices: int) -> list[Job]:
+def balanced(wanted: Sequence[Demand], devices: int) -> list[PlannedRun]:
     """Return jobs such that no run is longer than the whole would be if it were spread evenly, longest first.
 
     A quick rule, in linear time: what the workflow does as long as there is no plan.
@@ -112,7 +112,7 @@ def balanced(wanted: Sequence[Demand], devices: int) -> list[Job]:
     return _within(wanted, lower_bound(wanted, devices))
 
 
-def greedy(wanted: Sequence[Demand], devices: int) -> list[Job]:
+def greedy(wanted: Sequence[Demand], devices: int) -> list[PlannedRun]:
     """Return the jobs of the shortest schedule among those that limit the length of runs, in starting order.
 
     Tries each length that some run can have as the limit of all (the idea of Turek, Wolf and Yu, Approximate
@@ -124,7 +124,7 @@ def greedy(wanted: Sequence[Demand], devices: int) -> list[Job]:
     return min(tried, key=lambda jobs: makespan(list_schedule(jobs, devices)), default=[])
 
 
-def _within(wanted: Iterable[Demand], limit: float) -> list[Job]:
+def _within(wanted: Iterable[Demand], limit: float) -> list[PlannedRun]:
     jobs = [
         demand.job(seed, width)
         for demand in wanted

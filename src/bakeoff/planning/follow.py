@@ -18,7 +18,7 @@ from bakeoff.planning.calibration import calibrated, load_calibration
 from bakeoff.planning.machine import Fleet, Kind, counted
 from bakeoff.planning.measured import corrected, read_finished
 from bakeoff.planning.prediction import Predictor
-from bakeoff.planning.schedule import Job, list_schedule, makespan, priorities
+from bakeoff.planning.schedule import PlannedRun, list_schedule, makespan, priorities
 from bakeoff.planning.work import all_runs, run_name, works
 
 # Of a time limit, over the prediction.
@@ -64,7 +64,7 @@ def assignments(spec: Mapping[str, Any], root: Path, devices: Fleet) -> dict[str
     return assigned(by_rule) | _planned(spec, root, devices)
 
 
-def assigned(jobs: Sequence[Job]) -> dict[str, Assignment]:
+def assigned(jobs: Sequence[PlannedRun]) -> dict[str, Assignment]:
     """Return {run: assignment} for jobs in their starting order."""
     return {
         job.run: Assignment(job.gpus, job.seconds, priority)
@@ -132,7 +132,9 @@ def forecast(
         for seed in seeds:
             run = run_name(variant, seed)
             gpus = min(assigned_to(variant, seed, given).gpus, devices.count)
-            jobs.append(Job(run, variant, seed, gpus, predictor.seconds(work[variant], gpus)))
+            jobs.append(
+                PlannedRun(run, variant, seed, gpus, predictor.seconds(work[variant], gpus))
+            )
     jobs.sort(key=lambda job: -assigned_to(job.variant, job.seed, given).priority)
     taken = {job.run: job.gpus * job.seconds for job in jobs}
     gpu_hour = spec["price"]["gpu_hour"] if devices.kind == "gpu" else None

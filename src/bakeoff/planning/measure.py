@@ -25,7 +25,7 @@ from bakeoff.planning.work import Work
 from bakeoff.support.origin import hardware
 from bakeoff.training.augment import InputPipeline
 from bakeoff.training.buffers import Buffers
-from bakeoff.training.compute import Inputs, MicroBatchPass
+from bakeoff.training.compute import MicroBatchInputs, MicroBatchPass
 from bakeoff.training.devices import make_accelerator, on_device, set_up_arithmetic
 from bakeoff.training.optimization import make_optimizer
 from bakeoff.training.recipe import Recipe
@@ -119,7 +119,7 @@ def micro_batch_seconds(
 
     def compute() -> None:
         batch = pipeline.train_batch(indices, 0)
-        found[:] = gradients(Inputs(batch, labels, labels, step_images), 0, seed=0)
+        found[:] = gradients(MicroBatchInputs(batch, labels, labels, step_images), 0, seed=0)
 
     def update() -> None:
         for parameter, gradient in zip(parameters, found, strict=False):

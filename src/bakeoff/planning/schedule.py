@@ -14,7 +14,7 @@ from itertools import groupby
 
 
 @dataclass(frozen=True)
-class Job:
+class PlannedRun:
     """A run on a number of devices."""
 
     run: str
@@ -29,7 +29,7 @@ class Job:
 class Placed:
     """A job with its start, in seconds from that of the schedule, and its devices, counted from 0."""
 
-    job: Job
+    job: PlannedRun
     start: float
     devices: tuple[int, ...]
 
@@ -39,7 +39,7 @@ class Placed:
         return self.start + self.job.seconds
 
 
-def priorities(jobs: Sequence[Job]) -> list[int]:
+def priorities(jobs: Sequence[PlannedRun]) -> list[int]:
     """Return a priority for each of `jobs`, which stand in the order in which they are to start.
 
     It counts for each device: Snakemake's default scheduler maximises the sum of priorities, and eight jobs on one
@@ -48,13 +48,13 @@ def priorities(jobs: Sequence[Job]) -> list[int]:
     return [job.gpus * (len(jobs) - place) for place, job in enumerate(jobs)]
 
 
-def by_priority(jobs: Sequence[Job]) -> list[Job]:
+def by_priority(jobs: Sequence[PlannedRun]) -> list[PlannedRun]:
     """Return `jobs` in the order that their priorities give."""
     ranked = sorted(zip(priorities(jobs), jobs, strict=True), key=lambda pair: -pair[0])
     return [job for _, job in ranked]
 
 
-def list_schedule(jobs: Iterable[Job], devices: int) -> list[Placed]:
+def list_schedule(jobs: Iterable[PlannedRun], devices: int) -> list[Placed]:
     """Return the schedule of `jobs`, given in their order of preference, in the order of their starts.
 
     Takes time in proportion to n log n for n jobs.
@@ -62,7 +62,7 @@ def list_schedule(jobs: Iterable[Job], devices: int) -> list[Placed]:
     Raises:
         ValueError: a job needs more than `devices` devices.
     """
-    waiting: dict[int, deque[tuple[int, Job]]] = {}
+    waiting: dict[int, deque[tuple[int, PlannedRun]]] = {}
     for place, job in enumerate(jobs):
         waiting.setdefault(job.gpus, deque()).append((place, job))
     if waiting and max(waiting) > devices:

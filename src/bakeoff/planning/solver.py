@@ -19,14 +19,14 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bakeoff.planning.allocation import Demand, lower_bound
-from bakeoff.planning.schedule import Job
+from bakeoff.planning.schedule import PlannedRun
 
 # A schedule this close to the optimum is good enough: predictions are further off.
 TOLERANCE = 0.005
 
 
 @dataclass(frozen=True)
-class Block:
+class DeviceBlock:
     """Neighbouring devices that one run uses together."""
 
     first: int
@@ -42,7 +42,7 @@ class Block:
 class Solution:
     """What the solver found: the jobs in starting order, and whether it had time to prove them good."""
 
-    jobs: list[Job]
+    jobs: list[PlannedRun]
     proven: bool
 
 
@@ -54,7 +54,7 @@ def solve(
     Only schedules of at most `known` seconds are looked for: the length of one that is known already.
     """
     blocks = {
-        width: [Block(first, width) for first in range(0, devices - width + 1, width)]
+        width: [DeviceBlock(first, width) for first in range(0, devices - width + 1, width)]
         for width in sorted({width for demand in wanted for width in demand.seconds})
     }
     choices = [
@@ -87,8 +87,8 @@ def solve(
 
 
 def _in_starting_order(
-    wanted: Sequence[Demand], devices: int, chosen: Mapping[tuple[int, Block], int]
-) -> list[Job]:
+    wanted: Sequence[Demand], devices: int, chosen: Mapping[tuple[int, DeviceBlock], int]
+) -> list[PlannedRun]:
     """Return the jobs of a choice by their start: on each device large blocks first, then long runs."""
     busy = [0.0] * devices
     starts: list[tuple[float, int, float, int]] = []

@@ -16,7 +16,7 @@ from rich.tree import Tree
 from bakeoff.files import canonical_json, file_digest
 from bakeoff.provenance.graph import RunFacts
 from bakeoff.provenance.manifest import Content, Manifest
-from bakeoff.provenance.trace import DIGITS, Step, Trace
+from bakeoff.provenance.trace import DIGITS, Trace, TraceStep
 from bakeoff.provenance.verify import Verified
 
 # Of a file or a pipe: wide enough that no line is broken.
@@ -86,7 +86,7 @@ def _left_out(manifest: Manifest) -> str:
     return ", ".join(texts) or "nothing"
 
 
-def _tree(step: Step) -> Tree:
+def _tree(step: TraceStep) -> Tree:
     tree = Tree(Text(step.text))
     for cause in step.causes:
         tree.add(_tree(cause))

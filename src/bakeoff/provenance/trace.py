@@ -27,18 +27,18 @@ PROFILES = "profiles/"
 
 
 @dataclass(frozen=True)
-class Step:
+class TraceStep:
     """A thing, in words, and what it was made from."""
 
     text: str
-    causes: tuple[Step, ...] = ()
+    causes: tuple[TraceStep, ...] = ()
 
 
 @dataclass(frozen=True)
 class Trace:
     """Where something comes from."""
 
-    step: Step
+    step: TraceStep
     runs: tuple[RunFacts, ...]
     breaks: tuple[str, ...]
     """Where the chain from the runs is broken, a sentence each."""
@@ -111,19 +111,19 @@ def _trace_deck(graph: Graph, deck: str, number: str | None, slide: int | None) 
 def _trace_cells(graph: Graph, file: str, number: str, found: Sequence[tuple[str, Cell]]) -> Trace:
     if not found:
         raise UserError(f"{graph.root / file} has no number that rounds to {number}.")
-    steps: list[Step] = []
+    steps: list[TraceStep] = []
     runs: list[str] = []
     for text, cell in dict(found).items():
         behind = runs_of_cell(graph, cell)
         job = graph.writers.get(cell.file)
-        causes = [Step(_job_text(graph, job))] if job else []
+        causes = [TraceStep(_job_text(graph, job))] if job else []
         causes.append(
-            _runs_step(behind) if behind else Step("no run: it stands in the configuration")
+            _runs_step(behind) if behind else TraceStep("no run: it stands in the configuration")
         )
-        steps.append(Step(text, tuple(causes)))
+        steps.append(TraceStep(text, tuple(causes)))
         runs += behind
     jobs = [job for _, cell in found if (job := graph.writers.get(cell.file))]
-    return _traced(graph, Step(f"{graph.root / file}: {number}", tuple(steps)), runs, jobs)
+    return _traced(graph, TraceStep(f"{graph.root / file}: {number}", tuple(steps)), runs, jobs)
 
 
 def _trace_slide(graph: Graph, deck: str, slide: Slide) -> Trace:
@@ -138,24 +138,24 @@ def _trace_slide(graph: Graph, deck: str, slide: Slide) -> Trace:
         texts = ", ".join(dict.fromkeys(number.text for number in numbers))
         behind = _sorted(run for number in numbers for run in runs_of_cell(graph, number.cell))
         job = graph.writers.get(file)
-        causes = [Step(_job_text(graph, job))] if job else []
+        causes = [TraceStep(_job_text(graph, job))] if job else []
         causes += [_runs_step(behind)] if behind else []
-        steps.append(Step(f"{file}: {texts}", tuple(causes)))
+        steps.append(TraceStep(f"{file}: {texts}", tuple(causes)))
         runs += behind
     jobs = [graph.writers[file] for file in slide.files if file in graph.writers]
-    step = Step(f"{graph.root / deck}, slide {slide.number}: {slide.title}", tuple(steps))
+    step = TraceStep(f"{graph.root / deck}, slide {slide.number}: {slide.title}", tuple(steps))
     return _traced(graph, step, runs, jobs)
 
 
-def _explain_file(graph: Graph, file: str, seen: set[str]) -> Step:
+def _explain_file(graph: Graph, file: str, seen: set[str]) -> TraceStep:
     """Return the step of a file with all that it comes from; what `seen` holds is not explained again."""
     made_by = _job_text(graph, graph.writers[file])
     state = "" if graph.is_whole(file) else " (altered or missing: not what was made)"
     job = drawn_as(graph, file) if file.endswith(".png") else graph.writers[file]
-    return Step(f"{file}{state}, made by {made_by}", _causes(graph, job, seen))
+    return TraceStep(f"{file}{state}, made by {made_by}", _causes(graph, job, seen))
 
 
-def _causes(graph: Graph, job: str, seen: set[str]) -> tuple[Step, ...]:
+def _causes(graph: Graph, job: str, seen: set[str]) -> tuple[TraceStep, ...]:
     seen.add(job)
     sources = graph.sources(job)
     steps = []
@@ -166,14 +166,16 @@ def _causes(graph: Graph, job: str, seen: set[str]) -> tuple[Step, ...]:
         text = f"{_files_text(files)}, made by {_job_text(graph, source)}"
         again = source in seen and graph.sources(source)
         steps.append(
-            Step(f"{text}: see above") if again else Step(text, _causes(graph, source, seen))
+            TraceStep(f"{text}: see above")
+            if again
+            else TraceStep(text, _causes(graph, source, seen))
         )
     runs = _sorted(filter(is_run, sources))
     profiles = [source.removeprefix(PROFILES) for source in sources if source.startswith(PROFILES)]
     if runs:
         steps.insert(0, _runs_step(runs))
     if profiles:
-        steps.append(Step(f"cost profiles of {', '.join(profiles)}"))
+        steps.append(TraceStep(f"cost profiles of {', '.join(profiles)}"))
     return tuple(steps)
 
 
@@ -189,15 +191,15 @@ def _files_text(files: Sequence[str]) -> str:
     return f"{folder}/{names[0]}" if len(files) == 1 else f"{folder}/{{{','.join(names)}}}"
 
 
-def _runs_step(runs: Sequence[str]) -> Step:
+def _runs_step(runs: Sequence[str]) -> TraceStep:
     by_variant = groupby(map(run_order, runs), key=lambda order: order[0])
     texts = [
         f"{name} (seed {', '.join(str(seed) for _, seed in group)})" for name, group in by_variant
     ]
-    return Step(f"{len(runs)} run{'s' if len(runs) > 1 else ''}: {'; '.join(texts)}")
+    return TraceStep(f"{len(runs)} run{'s' if len(runs) > 1 else ''}: {'; '.join(texts)}")
 
 
-def _traced(graph: Graph, step: Step, runs: Iterable[str], jobs: Iterable[str]) -> Trace:
+def _traced(graph: Graph, step: TraceStep, runs: Iterable[str], jobs: Iterable[str]) -> Trace:
     breaks = [text for job in graph.upstream(*dict.fromkeys(jobs)) for text in graph.breaks(job)]
     facts = tuple(run_facts(graph, run) for run in _sorted(runs))
     return Trace(step, facts, tuple(breaks))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bakeoff.errors import UserError, did_you_mean
-from bakeoff.models.weights_files import Source
+from bakeoff.models.weights_files import WeightsSource
 from bakeoff.study.claims import ClaimConfig
 from bakeoff.study.config import AblationConfig, StudyConfig, VariantConfig
 from bakeoff.study.layers import Layer, origin
@@ -112,12 +112,12 @@ def _ablation(name: str, ablation: AblationConfig, whole: Whole) -> Iterator[str
 
 def _weights(whole: Whole) -> Iterator[str]:
     """Yield pretrained variants without weights, or whose weights would share one file with others."""
-    known: dict[str, tuple[str, Source]] = {}
+    known: dict[str, tuple[str, WeightsSource]] = {}
     for name, model in whole.models.items():
         if not model.pretrained:
             continue
         try:
-            source = Source.from_mapping(model.weights.model_dump() if model.weights else {})
+            source = WeightsSource.from_mapping(model.weights.model_dump() if model.weights else {})
         except UserError as error:
             yield f"{whole.config.files.models}: {name}: {error}"
             continue

@@ -11,7 +11,7 @@ from typing import Any
 from bakeoff.data.config import DataConfig
 from bakeoff.data.kinds import find_kind, kind_names
 from bakeoff.files import write_text_if_changed
-from bakeoff.models.weights_files import Source
+from bakeoff.models.weights_files import WeightsSource
 from bakeoff.study.figures import Figure, find_figures
 from bakeoff.study.networks import Network, library_versions
 from bakeoff.study.study import Study, Variant
@@ -108,7 +108,7 @@ def weights_specs(study: Study, variants: Sequence[Variant]) -> Specs:
     specs: Specs = {}
     for variant in variants:
         if variant.pretrained:
-            source = Source.from_mapping(variant.model["weights"])
+            source = WeightsSource.from_mapping(variant.model["weights"])
             spec = specs.setdefault(
                 f"weights/{source.name}",
                 {"weights": asdict(source), "models": {}, **_network_size(study)},

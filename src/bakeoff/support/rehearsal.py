@@ -24,7 +24,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from bakeoff.data.dataset import Source
+from bakeoff.data.dataset import DataSource
 from bakeoff.data.prepared import DataMeta
 from bakeoff.errors import UserError, in_one_line
 from bakeoff.evaluation.results import (
@@ -322,5 +322,5 @@ def _drawn(classes: int, image_size: int) -> DataMeta:
         validation_images=IMAGES,
         test_images=IMAGES,
         checksum="none",
-        source=Source(None, None),
+        source=DataSource(None, None),
     )

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Inputs:
+class MicroBatchInputs:
     """What a micro-batch is computed from."""
 
     images: Tensor
@@ -57,7 +57,7 @@ class _Recorded:
     """A CUDA graph, and the memory that it reads from and writes to."""
 
     graph: torch.cuda.CUDAGraph
-    inputs: Inputs
+    inputs: MicroBatchInputs
     gradients: list[Tensor]
     moves: list[Tensor]
     others: list[Tensor]
@@ -94,7 +94,7 @@ class MicroBatchPass:
         self._seen: dict[int, int] = {}
         self._recorded: dict[int, _Recorded] = {}
 
-    def __call__(self, inputs: Inputs, number: int, seed: int) -> list[Tensor]:
+    def __call__(self, inputs: MicroBatchInputs, number: int, seed: int) -> list[Tensor]:
         """Return gradients and moves of the statistics of a micro-batch.
 
         The gradients are those of the loss's sum over `inputs.step_images`, times the loss scale.
@@ -127,7 +127,7 @@ class MicroBatchPass:
         self._buffers.keep(number, others)
         return [*gradients, *moves]
 
-    def compute(self, inputs: Inputs) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    def compute(self, inputs: MicroBatchInputs) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Return gradients, moves of statistics, and what became of the other buffers. No value is waited for."""
         with self._accelerator.autocast():
             logits = self._model(inputs.images)
@@ -140,9 +140,9 @@ class MicroBatchPass:
         self._accelerator.backward(loss / inputs.step_images)
         return take_gradients(self._trained), *self._buffers.take_moves()
 
-    def _record(self, inputs: Inputs, number: int, seed: int) -> list[Tensor]:
+    def _record(self, inputs: MicroBatchInputs, number: int, seed: int) -> list[Tensor]:
         """Record a graph for micro-batches of this size, and let it compute this one."""
-        own = Inputs(*(torch.empty_like(each) for each in inputs.tensors()))
+        own = MicroBatchInputs(*(torch.empty_like(each) for each in inputs.tensors()))
         pool = next(iter(self._recorded.values())).graph.pool() if self._recorded else None
         graph = torch.cuda.CUDAGraph()
         try:
@@ -162,7 +162,7 @@ class MicroBatchPass:
         seed_everything(seed)
         return self._replay(recorded, inputs, number)
 
-    def _replay(self, recorded: _Recorded, inputs: Inputs, number: int) -> list[Tensor]:
+    def _replay(self, recorded: _Recorded, inputs: MicroBatchInputs, number: int) -> list[Tensor]:
         for place, value in zip(recorded.inputs.tensors(), inputs.tensors(), strict=True):
             place.copy_(value)
         recorded.graph.replay()

@@ -50,7 +50,7 @@ def take_gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
     return taken
 
 
-def nothing(parameters: Sequence[Tensor]) -> list[Tensor]:
+def neutral_gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
     """Return what a process without a micro-batch contributes: -0.0, which leaves every number as it is, even -0.0."""
     return [torch.full_like(parameter, -0.0) for parameter in parameters]
 

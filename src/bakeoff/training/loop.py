@@ -27,9 +27,9 @@ from bakeoff.support.progress import Pulse, log_epoch
 from bakeoff.support.status import first_pulse
 from bakeoff.training.batches import MicroBatch, Step, cut_epoch
 from bakeoff.training.buffers import Buffers
-from bakeoff.training.compute import Inputs, MicroBatchPass
+from bakeoff.training.compute import MicroBatchInputs, MicroBatchPass
 from bakeoff.training.devices import any_process, mean_over_processes, on_device
-from bakeoff.training.gradients import nothing, sum_over_processes, summed
+from bakeoff.training.gradients import neutral_gradients, sum_over_processes, summed
 from bakeoff.training.history import EpochRecord, write_history
 from bakeoff.training.optimization import (
     WeightAverage,
@@ -227,7 +227,7 @@ class Trainer:
         own = (
             summed(mine, lambda part: self._gradients(epoch, order, part))
             if mine
-            else nothing([*self.trained, *self.buffers.statistics])
+            else neutral_gradients([*self.trained, *self.buffers.statistics])
         )
         sums = sum_over_processes(own, world)
         for parameter, gradient in zip(self.trained, sums, strict=False):
@@ -248,7 +248,9 @@ class Trainer:
         labels = self.labels[indices]
         images, targets = self.task.images.mix(images, labels, self.task.classes, seed)
         # What the network itself draws (drop path, dropout) belongs to this micro-batch, whoever computes it.
-        return self.compute(Inputs(images, labels, targets, self.step_images), part.number, seed)
+        return self.compute(
+            MicroBatchInputs(images, labels, targets, self.step_images), part.number, seed
+        )
 
     def _finish_epoch(self, epoch: int, pulse: Pulse) -> None:
         """Validate, write the epoch's line, save."""

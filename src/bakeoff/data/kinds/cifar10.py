@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from bakeoff.data.published import LabelNames, Layout, Published, PublishedConfig
+from bakeoff.data.published import ArchiveLayout, LabelNames, Published, PublishedConfig
 
 BATCHES = range(1, 6)
 
@@ -30,12 +30,12 @@ class Data(PublishedConfig):
             "test_batch": "40351d587109b95175f43aff81a1287e",
             "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
         },
-        binary=Layout(
+        binary=ArchiveLayout(
             tuple(f"data_batch_{n}.bin" for n in BATCHES),
             ("test_batch.bin",),
             ("batches.meta.txt",),
         ),
-        python=Layout(
+        python=ArchiveLayout(
             tuple(f"data_batch_{n}" for n in BATCHES), ("test_batch",), ("batches.meta",)
         ),
         labels=(LabelNames("labels", "label_names", "batches.meta.txt"),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from bakeoff.data.published import LabelNames, Layout, Published, PublishedConfig
+from bakeoff.data.published import ArchiveLayout, LabelNames, Published, PublishedConfig
 
 
 class Data(PublishedConfig):
@@ -24,10 +24,10 @@ class Data(PublishedConfig):
             "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
             "meta": "7973b15100ade9c7d40fb424638fde48",
         },
-        binary=Layout(
+        binary=ArchiveLayout(
             ("train.bin",), ("test.bin",), ("fine_label_names.txt", "coarse_label_names.txt")
         ),
-        python=Layout(("train",), ("test",), ("meta",)),
+        python=ArchiveLayout(("train",), ("test",), ("meta",)),
         labels=(
             LabelNames("fine_labels", "fine_label_names", "fine_label_names.txt"),
             LabelNames("coarse_labels", "coarse_label_names", "coarse_label_names.txt"),

@@ -99,7 +99,7 @@ class Data(DataConfig):
 
     def read(self, source: Path | None) -> Dataset:
         """Draw both splits."""
-        from bakeoff.data.dataset import Dataset, Source, Split  # noqa: PLC0415  # NumPy is not for each parse
+        from bakeoff.data.dataset import Dataset, DataSource, Split  # noqa: PLC0415  # NumPy is not for each parse
         from bakeoff.data.drawn import catalogue, drawing  # noqa: PLC0415
 
         del source  # There is none.
@@ -123,5 +123,5 @@ class Data(DataConfig):
             class_to_superclass=tuple(catalogue.shape_of_class(classes, shapes).tolist())
             if grouped
             else None,
-            source=Source(None, None),
+            source=DataSource(None, None),
         )
