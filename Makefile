@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow test-slurm check format schemas lock clean
+.PHONY: help env demo pictures test test-slow test-slurm check format schemas lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ env: .venv/.installed  ## Create the environment in .venv from the lock file
 
 demo: env  ## The whole study on drawn images: tables, figures and a deck in minutes, no network, no GPU
 	snakemake all --profile profiles/cpu --configfile config/demo.yaml
+
+pictures: env  ## Run the demo and make the README's pictures of it (needs tmux)
+	tools/pictures.sh
 
 test: env  ## The test suite (no GPU, no network)
 	pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not slurm"
