@@ -153,7 +153,7 @@ def test_the_paper_study_plans_18_variants(project: Project) -> None:
 def test_profiles_plan(project: Project, profile: str) -> None:
     done = project.snakemake("--profile", f"profiles/{profile}", "-n", *DEMO)
     assert done.returncode == 0, done.stderr
-    assert planned(done.stdout)["train"] == 13
+    assert planned(done.stdout)["train"] == 18
 
 
 def test_mistakes_stop_before_any_job(project: Project) -> None:
@@ -214,7 +214,7 @@ def test_an_archive_of_ones_own(project: Project) -> None:
 
 
 def test_a_killed_study_goes_on_where_it_was(tmp_path: Path) -> None:
-    study = small_study({"recipe_overrides": {"epochs": 6}})
+    study = small_study({"recipe_overrides": {"epochs": 6}, "checkpoint_minutes": 0})
     project = make_project(tmp_path / "project", study)
     target = "results/runs/resnet_20/seed0/metrics.json"
     command = project.command(target)
