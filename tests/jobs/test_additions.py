@@ -158,7 +158,7 @@ class Data(DataConfig):
     def read(self, source):
         import numpy as np
 
-        from bakeoff.data.dataset import Dataset, Source, Split
+        from bakeoff.data.dataset import DataSource, Dataset, Split
 
         def split(images):
             labels = np.arange(images) % self.levels
@@ -167,7 +167,7 @@ class Data(DataConfig):
 
         names = tuple(f"level {level}" for level in range(self.levels))
         parts = split(40 * self.levels), split(20 * self.levels)
-        return Dataset("greys", *parts, names, None, None, Source(None, None))
+        return Dataset("greys", *parts, names, None, None, DataSource(None, None))
 """
         },
         stale=set(),

@@ -27,6 +27,14 @@ from tests.support.small_jobs import (
     runs,
 )
 
+# A variant's seeds in the comparison count in the ablations that have it as an arm.
+AFTER_LOSS_OF_ECA = {
+    *AFTER_COMPARISON,
+    "ablate eca",
+    "ablate attention_position",
+    "plot ablation_deltas",
+}
+
 # file, text, new text, jobs
 EDITS = {
     "how images are drawn": (
@@ -164,7 +172,7 @@ CONFIGURED = {
     "a seed of the comparison": (
         "config/config.yaml",
         {"seeds": {"comparison": [0, 1, 2]}},
-        {f"train {variant}/seed2" for variant in COMPARED} | AFTER_COMPARISON,
+        {f"train {variant}/seed2" for variant in COMPARED} | AFTER_RUNS,
     ),
     "a variant added": (
         "config/config.yaml",
@@ -177,7 +185,7 @@ CONFIGURED = {
     "a variant removed": (
         "config/config.yaml",
         {"variants": ["resnet_20", "ghost_resnet_20"]},
-        AFTER_COMPARISON,
+        AFTER_LOSS_OF_ECA,
     ),
     "a family renamed": (
         "config/models.yaml",
@@ -389,7 +397,7 @@ def test_a_clock_that_was_set_back(built: Checkout) -> None:
             os.utime(path, (future, future))
     assert built.plan() == set()
     with built.configured("config/config.yaml", {"variants": ["resnet_20", "ghost_resnet_20"]}):
-        assert built.plan() == AFTER_COMPARISON
+        assert built.plan() == AFTER_LOSS_OF_ECA
 
 
 def test_two_at_once(built: Checkout) -> None:
