@@ -145,7 +145,7 @@ def test_the_paper_study_plans_18_variants(project: Project) -> None:
     done = project.snakemake("-n", "comparison")
     assert done.returncode == 0, done.stderr
     assert (
-        planned(done.stdout)["train"] == 15 * 3 + 3 * 7
+        planned(done.stdout)["train"] == 18 * 3 + 3 * 7
     )  # three are in ablations too, with ten seeds
 
 
@@ -153,7 +153,7 @@ def test_the_paper_study_plans_18_variants(project: Project) -> None:
 def test_profiles_plan(project: Project, profile: str) -> None:
     done = project.snakemake("--profile", f"profiles/{profile}", "-n", *DEMO)
     assert done.returncode == 0, done.stderr
-    assert planned(done.stdout)["train"] == 15
+    assert planned(done.stdout)["train"] == 18
 
 
 def test_mistakes_stop_before_any_job(project: Project) -> None:
