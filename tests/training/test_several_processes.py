@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from bakeoff.training.batches import Step
 from bakeoff.training.gradients import neutral_gradients
 from bakeoff.training.loop import Task, Trainer
 from bakeoff.training.recipe import Recipe
+from tests.support.project import REPOSITORY
 from tests.support.runs import SPEC
 
 
@@ -53,7 +57,7 @@ def test_a_process_without_a_micro_batch_takes_a_scaled_step(
     trainer = Trainer(network, Recipe.model_validate(SPEC["recipe"]), task, accelerator, _calm())
     monkeypatch.setattr(Step, "of_rank", lambda *_: ())
     sent = [torch.ones_like(each) * 2.0**16 for each in neutral_gradients(trainer.trained)]
-    monkeypatch.setattr(loop, "sum_over_processes", lambda values, world: sent)
+    monkeypatch.setattr(loop, "sum_over_processes", lambda *_: sent)
     before = network[1].weight.detach().clone()
     trainer._train_step(0, torch.arange(4), trainer.epoch_steps[0])
     assert not torch.equal(network[1].weight, before)
@@ -77,3 +81,21 @@ def test_a_checkpoint_that_another_process_has_just_set_aside(
 
     monkeypatch.setattr(checkpoint, "_read", read)
     assert load_checkpoint(tmp_path, "after") is None
+
+
+@pytest.mark.parametrize("processes", [2, 3, 4, 8])
+def test_processes_sum_gradients_in_the_fixed_order(processes: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.support.exchange", str(processes), str(tmp_path)]
+    subprocess.run(command, check=True, timeout=120, cwd=REPOSITORY)
+    outcomes = [
+        json.loads((tmp_path / f"{rank}.json").read_text(encoding="utf-8"))
+        for rank in range(processes)
+    ]
+    assert all(outcome["equal"] and outcome["in_place"] for outcome in outcomes)
+    if processes == 3:
+        return
+    # As many bytes as a ring sends, in as many rounds as the tree is deep, there and back.
+    padded = outcomes[0]["numbers"] + -outcomes[0]["numbers"] % processes
+    for outcome in outcomes:
+        assert outcome["sent"] == 2 * (processes - 1) * padded // processes
+        assert outcome["rounds"] == 2 * (processes.bit_length() - 1)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor, nn
 
 from bakeoff.errors import UserError
@@ -16,6 +18,8 @@ from bakeoff.errors import UserError
 Precision = Literal["no", "fp16", "bf16"]
 # cuDNN 9.11 dropped the kernels for compute capability 7.0 (pytorch issue 172352).
 VOLTA, CUDNN_WITHOUT_VOLTA = (7, 0), 91100
+# Processes wait for the one that writes a checkpoint, on a slow disk for long.
+LONGEST_WAIT = timedelta(hours=1)
 FREE_DISK = 2 * 2**30
 FREE_GPU_MEMORY = 0.5  # as a share of all
 
@@ -33,6 +37,7 @@ def make_accelerator(gpus: int, precision: str) -> Accelerator:
     accelerator = Accelerator(
         cpu=gpus == 0,
         mixed_precision=mixed_precision(gpus, precision),
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
     )
     expected = int(os.environ.get("WORLD_SIZE", "1"))
     if accelerator.num_processes != expected:

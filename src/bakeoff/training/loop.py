@@ -139,6 +139,8 @@ class Trainer:
         self.parameters: list[Tensor] = list(self.network.parameters())
         self.trained = [each for each in self.parameters if each.requires_grad]
         self.learned = [*self.parameters, *self.buffers.statistics]
+        # What each micro-batch contributes to, in this order.
+        self.summands = [*self.trained, *self.buffers.statistics]
         self.average: WeightAverage | None = None
         if recipe.ema_decay is not None:
             self.average = WeightAverage(self.learned, recipe.ema_decay)
@@ -227,9 +229,9 @@ class Trainer:
         own = (
             summed(mine, lambda part: self._gradients(epoch, order, part))
             if mine
-            else neutral_gradients([*self.trained, *self.buffers.statistics])
+            else neutral_gradients(self.summands)
         )
-        sums = sum_over_processes(own, world)
+        sums = sum_over_processes(own, world, self.summands)
         for parameter, gradient in zip(self.trained, sums, strict=False):
             parameter.grad = gradient
         if self.recipe.gradient_clip is not None:
