@@ -13,7 +13,8 @@ DistributedDataParallel gives no such order: it adds micro-batches one by one, a
 different start in each part of the buffer. A power of two of processes exchange by recursive halving and doubling
 (Thakur et al., 2005, section 4), whose partners are the tree's: on 8 processes r and r ^ 4, then r ^ 2, then r ^ 1,
 which are joined by NVLink on servers with eight V100s. Each of g processes sends as many bytes as in a ring,
-2 (g - 1) / g gradients, in 2 log2(g) rounds. Unlike DistributedDataParallel's the exchange starts when the backward pass is done.
+2 (g - 1) / g gradients, in 2 log2(g) rounds. Unlike DistributedDataParallel's the exchange starts when the backward
+pass is done.
 """
 
 from __future__ import annotations
