@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from bakeoff.data import DataConfig, load_meta, load_split, load_validation_indices, prepare
 from bakeoff.models import create_model
-from bakeoff.study.layers import load_yaml
-from bakeoff.study.study import laid_over
+from bakeoff.study.layers import laid_over, load_yaml
 from bakeoff.support.interrupts import StopRequest
 from bakeoff.training.augment import InputPipeline
 from bakeoff.training.devices import make_accelerator

@@ -93,7 +93,7 @@ PRODUCTS = [
 
 
 wildcard_constraints:
-    variant="|".join(sorted(RESOLVED.seeds)),
+    variant="|".join(map(re.escape, sorted(RESOLVED.seeds))),
     seed="0|[1-9][0-9]*",
     ablation="|".join(sorted({*STUDY.ablations, "none"})),
     figure="|".join(RESOLVED.figures),

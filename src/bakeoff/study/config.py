@@ -35,6 +35,9 @@ def _auto_or_number(value: object) -> object:
     raise ValueError(f"is {value!r}, expected auto or a whole number of at least 1.")
 
 
+InputPolicyName = Annotated[str, Field(pattern="^(native32|resize[1-9][0-9]*)$")]
+
+
 class SeedLists(Settings):
     """The seeds with which each variant and each arm is trained."""
 
@@ -172,7 +175,7 @@ class VariantConfig(Settings):
     """A name in MODEL_REGISTRY, or path/to/file.py:function."""
     args: dict[str, Plain] = Field(default_factory=dict)
     """Arguments of the builder."""
-    input_policy: Annotated[str, Field(pattern="^(native32|resize[1-9][0-9]*)$")] = "native32"
+    input_policy: InputPolicyName = "native32"
     """native32: images as they are and a stem for small ones; resizeN: images resized to NxN, such as resize224."""
     pretrained: bool = False
     """Start from ImageNet weights."""
@@ -202,12 +205,22 @@ class Title(Settings):
 
 
 class ArmConfig(Settings):
-    """One arm of an ablation."""
+    """One arm of an ablation: a variant, and what is changed in it."""
 
     arm: Label
     """Name of the arm."""
     variant: Name
     """Name from models.yaml."""
+    base_recipe: Name | None = None
+    """Name from recipes.yaml, in place of the recipe that the protocol gives to the variant."""
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    """Laid over the recipe of this arm, and over recipe_overrides; keys as in recipes.yaml."""
+    pretrained: bool | None = None
+    """Whether to start from the variant's ImageNet weights; the variant's own if absent."""
+    input_policy: InputPolicyName | None = None
+    """At which size the network sees the images; the variant's own if absent."""
+    seeds: Annotated[Seeds, Field(min_length=2)] | None = None
+    """Seeds of an arm that costs more than others, at least two; those of the study's ablations if absent."""
 
 
 class AblationConfig(Settings):

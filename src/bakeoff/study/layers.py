@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,6 +158,20 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = copy.deepcopy(value)
     return merged
+
+
+def laid_over(recipe: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe, as a file has it, with `change` laid over it.
+
+    A run of another length keeps the shape of its schedule: unless `change` has a warm-up too, that of the recipe
+    stays the same part of the epochs.
+    """
+    changed = merge(recipe, change)
+    if "epochs" in change and "warmup_epochs" not in change and recipe.get("warmup_epochs"):
+        epochs = change["epochs"]
+        if isinstance(epochs, int | float) and math.isfinite(epochs):
+            changed["warmup_epochs"] = round(recipe["warmup_epochs"] * epochs / recipe["epochs"], 6)
+    return changed
 
 
 def merge_layers(layers: Sequence[Layer]) -> dict[str, Any]:

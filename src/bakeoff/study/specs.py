@@ -29,10 +29,14 @@ def trained_as(study: Study, networks: Mapping[str, Network]) -> dict[str, str]:
     """
     first: dict[tuple[str, str, str], str] = {}
     result = {}
-    names = list(dict.fromkeys([*study.comparison, *study.arms()]))
+    names = list(dict.fromkeys([*study.comparison, *(arm.variant for arm in study.arms())]))
     for name in sorted(names, key=lambda name: not _has_runs(study, name)):
         variant = study.variants[name]
-        identity = (networks[name].fingerprint, _compact(variant.recipe), _compact(_start(variant)))
+        identity = (
+            networks[name].fingerprint,
+            _compact(_trained_by(variant)),
+            _compact(_start(variant)),
+        )
         result[name] = first.setdefault(identity, name)
     return {name: result[name] for name in names}
 
@@ -69,8 +73,8 @@ def seeds_needed(study: Study, runs: Mapping[str, str]) -> dict[str, tuple[int, 
     needed: dict[str, set[int]] = {}
     for name in study.comparison:
         needed.setdefault(runs[name], set()).update(study.seeds["comparison"])
-    for name in study.arms():
-        needed.setdefault(runs[name], set()).update(study.seeds["ablations"])
+    for arm in study.arms():
+        needed.setdefault(runs[arm.variant], set()).update(arm.seeds)
     return {name: tuple(sorted(seeds)) for name, seeds in needed.items()}
 
 
@@ -81,13 +85,10 @@ def data_spec(study: Study) -> dict[str, Any]:
 
 def run_spec(study: Study, variant: Variant) -> dict[str, Any]:
     """Return what decides the result of a run, except for its seed and the prepared data."""
-    recipe = {
-        key: value for key, value in variant.recipe.items() if key not in ("name", "drop_path")
-    }
     return {
         "variant": variant.name,
         "model": dict(variant.model),
-        "recipe": recipe,
+        "recipe": _trained_by(variant),
         "deterministic": study.deterministic,
         "versions": library_versions(study.versions),
     }
@@ -263,6 +264,11 @@ def write_specs(folder: Path, specs: Specs) -> None:
 
 def _has_runs(study: Study, variant: str) -> bool:
     return (Path(study.root) / "records" / "runs" / variant).is_dir()
+
+
+def _trained_by(variant: Variant) -> dict[str, Any]:
+    """Return a variant's recipe without its name, and without the rate that is the network's."""
+    return {key: value for key, value in variant.recipe.items() if key not in ("name", "drop_path")}
 
 
 def _start(variant: Variant) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from bakeoff.data.config import DataConfig, DataDescription
 from bakeoff.errors import UserError, did_you_mean
+from bakeoff.study.arms import Ablation, Arm, ArmResolver, Recipes, Training
 from bakeoff.study.checks import Whole, cross_mistakes, recipe_name
 from bakeoff.study.claims import ClaimConfig
 from bakeoff.study.config import (
@@ -24,6 +24,7 @@ from bakeoff.study.config import (
 )
 from bakeoff.study.layers import (
     Layer,
+    laid_over,
     load_yaml,
     merge,
     merge_layers,
@@ -65,7 +66,7 @@ class Study:
     comparison: tuple[str, ...]
     seeds: Mapping[str, tuple[int, ...]]
     variants: Mapping[str, Variant]
-    ablations: Mapping[str, AblationConfig]
+    ablations: Mapping[str, Ablation]
     claims: Sequence[ClaimConfig]
     slides: Mapping[str, Any]
     config: StudyConfig
@@ -76,11 +77,10 @@ class Study:
         """What is known of the data before they are prepared."""
         return self.data.describe()
 
-    def arms(self) -> Iterator[str]:
-        """Yield the variant of each arm of each ablation, repeats included."""
+    def arms(self) -> Iterator[Arm]:
+        """Yield each arm of each ablation."""
         for ablation in self.ablations.values():
-            for arm in ablation.arms:
-                yield arm.variant
+            yield from ablation.arms
 
 
 def load_study(
@@ -123,21 +123,39 @@ def load_study(
     models, mistakes = _overridden_models(
         contents["models"], parsed["models"], merged.get("variant_overrides", {}), layers
     )
-    chosen = [ablations[name] for name in config.ablations if name in ablations]
-    arms = [arm.variant for ablation in chosen for arm in ablation.arms]
-    used = [name for name in dict.fromkeys([*config.variants, *arms]) if name in models]
+    chosen = {name: ablations[name] for name in config.ablations if name in ablations}
+    arms = [arm for ablation in chosen.values() for arm in ablation.arms]
+    wanted = dict.fromkeys([*config.variants, *(arm.variant for arm in arms)])
+    used = [name for name in wanted if name in models]
     by = {recipe_name(models[name], config.protocol): None for name in used}
+    by |= {arm.base_recipe: None for arm in arms if arm.base_recipe}
+    over = without_words(merged.get("recipe_overrides", {}))
     recipes, wrong = _overridden_recipes(
-        contents["recipes"],
-        [name for name in by if name in contents["recipes"]],
-        layers,
-        without_words(merged.get("recipe_overrides", {})),
+        contents["recipes"], [name for name in by if name in contents["recipes"]], layers, over
     )
     whole = Whole(config, models, parsed["recipes"], ablations, parsed["claims"], used, layers)
     mistakes += [*wrong, *cross_mistakes(whole, folder)]
+    plain = {
+        name: Training(models[name], by_name, recipes[by_name])
+        for name in used
+        if (by_name := recipe_name(models[name], config.protocol)) in recipes
+    }
+    resolver = ArmResolver(
+        names["ablations"],
+        names["models"],
+        plain,
+        Recipes(contents["recipes"], names["recipes"], recipes.get, over),
+        config.seeds.ablations,
+    )
+    resolved = {name: resolver.resolve(name, ablation) for name, ablation in chosen.items()}
+    mistakes += resolver.mistakes
     if mistakes:
         raise UserError("\n".join(dict.fromkeys(mistakes)))
 
+    trained = {**plain, **resolver.made}
+    needed = dict.fromkeys(
+        [*config.variants, *(a.variant for r in resolved.values() for a in r.arms)]
+    )
     return Study(
         name=config.name,
         root=config.results_root,
@@ -147,26 +165,12 @@ def load_study(
         data=config.data,
         comparison=config.variants,
         seeds=dict(config.seeds),
-        variants={name: _variant(name, models[name], recipes, config.protocol) for name in used},
-        ablations={name: ablations[name] for name in config.ablations},
+        variants={name: _variant(name, trained[name]) for name in needed},
+        ablations=resolved,
         claims=parsed["claims"],
         slides=slides,
         config=config,
     )
-
-
-def laid_over(recipe: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe, as a file has it, with `change` laid over it.
-
-    A run of another length keeps the shape of its schedule: unless `change` has a warm-up too, that of the recipe
-    stays the same part of the epochs.
-    """
-    changed = merge(recipe, change)
-    if "epochs" in change and "warmup_epochs" not in change and recipe.get("warmup_epochs"):
-        epochs = change["epochs"]
-        if isinstance(epochs, int | float) and math.isfinite(epochs):
-            changed["warmup_epochs"] = round(recipe["warmup_epochs"] * epochs / recipe["epochs"], 6)
-    return changed
 
 
 def _file_names(config: Mapping[str, Any]) -> dict[str, str]:
@@ -180,13 +184,11 @@ def _file_names(config: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _variant(
-    name: str, entry: VariantConfig, recipes: Mapping[str, Recipe], protocol: str
-) -> Variant:
-    recipe = recipe_name(entry, protocol)
+def _variant(name: str, training: Training) -> Variant:
+    entry, recipe = training.model, training.recipe
     given = entry.model_dump(mode="json", exclude_none=True)
     model = {key: given[key] for key in ("builder", "args", "input_policy", "pretrained")}
-    rate = recipes[recipe].drop_path
+    rate = recipe.drop_path
     if rate is not None and takes_drop_path(entry.builder, entry.args):
         # A property of the network that the recipe decides.
         model["args"] = {**entry.args, "drop_path_rate": rate}
@@ -197,7 +199,7 @@ def _variant(
         name=name,
         family=entry.family,
         model=model,
-        recipe={"name": recipe, **recipes[recipe].model_dump(mode="json")},
+        recipe={"name": training.recipe_name, **recipe.model_dump(mode="json")},
         card={key: given[key] for key in card_keys if key in given},
     )
 

@@ -65,10 +65,10 @@ class AugmentConfig(Settings):
     """Black pixels around the image before a crop of the original size at a random place."""
     flip: bool = False
     """Mirror left and right with probability one half."""
-    policy: Literal["randaugment", "trivialaugment"] | None = None
+    policy: Literal["autoaugment", "randaugment", "trivialaugment"] | None = None
     """Automatic augmentation."""
     policy_args: PolicyArgs | None = Field(default=None, validate_default=True)
-    """Arguments of randaugment; the other policy has none."""
+    """Arguments of randaugment; the other policies have none."""
     cutout: Annotated[int, Field(ge=0), WHOLE] = 0
     """Side of the square that is set to the mean colour (DeVries and Taylor, 2017); 0 is off."""
     erasing: Annotated[float, Field(ge=0, le=1)] = 0.0

@@ -14,9 +14,10 @@ from bakeoff.training.augment import erasing
 from bakeoff.training.augment.mixing import mix
 from bakeoff.training.augment.packed import PackedImages, packed_bytes
 from bakeoff.training.random import uniform
-from bakeoff.training.recipe import AugmentConfig
+from bakeoff.training.recipe import AugmentConfig, PolicyArgs
 
 if TYPE_CHECKING:
+    from bakeoff.training.augment.autoaugment import Pairs
     from bakeoff.training.augment.policy import Policy
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
@@ -161,14 +162,21 @@ class InputPipeline:
         return images.contiguous(memory_format=self.memory_format)
 
 
-def _policy(config: AugmentConfig, height: int, width: int, device: torch.device) -> Policy | None:
+def _policy(
+    config: AugmentConfig, height: int, width: int, device: torch.device
+) -> Policy | Pairs | None:
     """Return the policy that `config` names, on `device`, or None where it names none."""
     if config.policy is None:
         return None
-    # It needs torchvision, whose import takes as long as torch's; most recipes have no policy.
-    from bakeoff.training.augment.policy import make_policy  # noqa: PLC0415 (slow, rarely needed)
+    # They need torchvision, whose import takes as long as torch's; most recipes have no policy.
+    from bakeoff.training.augment import autoaugment, policy  # noqa: PLC0415
 
-    return make_policy(config, height, width).to(device)
+    if config.policy == "autoaugment":
+        return autoaugment.autoaugment(height, width).to(device)
+    if config.policy == "trivialaugment":
+        return policy.trivialaugment().to(device)
+    chosen = config.policy_args or PolicyArgs()
+    return policy.randaugment(chosen.layers, chosen.magnitude, height, width).to(device)
 
 
 def storage_device(device: torch.device, needed: int, memory_fraction: float) -> torch.device:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bakeoff.training.augment import operations
 from bakeoff.training.augment.operations import Operation, Warp, warp
-from bakeoff.training.recipe import MAGNITUDE_BINS, AugmentConfig, PolicyArgs
+from bakeoff.training.recipe import MAGNITUDE_BINS
 
 # Draws for one operation: which one, and its magnitude.
 DRAWS_PER_LAYER = 2
@@ -88,14 +88,6 @@ def trivialaugment() -> Policy:
     """Return TrivialAugment (Müller and Hutter, 2021), wide: one operation of any strength."""
     table = _magnitudes(shear=0.99, shift=(32.0, 32.0), rotate=135.0, colour=0.99, lost_bits=6)
     return Policy(1, table.flatten(1))
-
-
-def make_policy(config: AugmentConfig, height: int, width: int) -> Policy:
-    """Return the policy that `config` names, which must name one, for images of `height` x `width`."""
-    if config.policy == "randaugment":
-        chosen = config.policy_args or PolicyArgs()
-        return randaugment(chosen.layers, chosen.magnitude, height, width)
-    return trivialaugment()
 
 
 def apply_operations(images: Tensor, operation: Tensor, magnitude: Tensor) -> Tensor:
