@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from bakeoff.data.kinds import kind_module
 from bakeoff.errors import UserError
 from bakeoff.jobs.code import SOURCE, constants
 from bakeoff.jobs.state import Staleness
+from bakeoff.models.hub import endpoint, hub_answers
 from bakeoff.models.registry import builder_code
 from bakeoff.models.weights_files import WeightsSource, check_weights, lock_path
 from bakeoff.planning.work import plan_spec, split_sizes
@@ -26,6 +27,7 @@ from bakeoff.slides.templates import check_slides
 from bakeoff.study.config import ASKED, Asked
 from bakeoff.study.figures import ARGUMENTS, RUN_FILES, Figure, find_figures
 from bakeoff.study.layers import COMMAND_LINE, Layer, load_yaml, without_words
+from bakeoff.study.left_out import without_absent_weights
 from bakeoff.study.networks import Network, describe_networks
 from bakeoff.study.specs import (
     LANGUAGES,
@@ -188,15 +190,23 @@ def load_asked(command_line: Mapping[str, Any]) -> Asked:
 
 
 def load_layout(
-    configfiles: Sequence[str | Path], command_line: Mapping[str, Any]
+    configfiles: Sequence[str | Path],
+    command_line: Mapping[str, Any],
+    hub_answers: Callable[[], bool] = hub_answers,
 ) -> ResolvedStudy:
     """Return the layout of the study that the configuration describes.
+
+    Args:
+        configfiles: laid over the base file.
+        command_line: laid over those.
+        hub_answers: whether pretrained weights can be fetched; ablations are left out where they cannot.
 
     Raises:
         UserError: a mistake in the configuration, or a network that cannot be built.
     """
     layers = load_layers(configfiles, command_line)
     study = load_study(layers, check_slides=check_slides)
+    study = without_absent_weights(study, hub_answers, endpoint())
     networks = describe_networks(
         {name: variant.model for name, variant in study.variants.items()},
         study.dataset.classes,

@@ -17,6 +17,7 @@ from bakeoff.jobs.state import Staleness
 from bakeoff.launch.command import job_text
 from bakeoff.launch.environment import settle
 from bakeoff.launch.slurm import check_no_job_is_left, prefer_commands, relay_signals
+from bakeoff.models.hub import hub_answers
 from bakeoff.provenance.archive import check_packable
 from bakeoff.study.layers import read_arguments
 from bakeoff.study.specs import LANGUAGES
@@ -60,13 +61,17 @@ def load():
     """Load the study, and what is asked of a target such as `why`."""
     try:
         given = read_arguments(workflow.config_settings.config_args or [])
-        return load_layout(workflow.overwrite_configfiles, given), load_asked(given)
+        # A job is not left out because its machine has no network.
+        ask = hub_answers if workflow.is_main_process else lambda: True
+        return load_layout(workflow.overwrite_configfiles, given, ask), load_asked(given)
     except UserError as error:
         refuse(error)
 
 
 RESOLVED, ASKED = load()
 STUDY = RESOLVED.study
+if STUDY.left_out:
+    print(STUDY.left_out, file=sys.stderr)
 ROOT = STUDY.root
 # What scripts take for the root. Snakemake may read `--config results_root=2026` as a number.
 config["results_root"] = ROOT

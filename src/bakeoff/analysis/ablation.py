@@ -22,6 +22,8 @@ ABLATION = (
         "params_change_pct",
         "macs_m",
         "macs_change_pct",
+        "gpu_hours",
+        "gpu_hours_change",
         "pretrained",
         "run",
         "same_network_as",
@@ -43,6 +45,8 @@ COLUMNS = (
     Column("more_seeds", "More seeds", ",.0f"),
     Column("params_m", "Params (M)", ",.4f"),
     Column("params_change_pct", "Params change (%)", "+,.2f"),
+    Column("gpu_hours", "GPU-hours of a run", ",.3g"),
+    Column("gpu_hours_change", "Change (GPU-hours)", "+,.3g"),
     Column("same_network_as", "Same network as", variant=True),
 )
 
@@ -62,6 +66,7 @@ def ablate(spec: Mapping[str, Any], runs_dir: str | Path, out: str | Path) -> No
         f"or worse. Equivalent: within {spec['margin']:g} points, by two one-sided tests at 5 %. Detectable: the true "
         "change that this design would find with 80 % probability. More seeds: how many on each side would settle it. "
         "With one seed there is no verdict, and an arm that is the same network as the baseline is not tested."
+        + _fewer_seeds(table)
     )
     # A row is the same network as another arm, or as a variant that is none.
     named = table[~table["variant"].isin(table["arm"])]
@@ -92,9 +97,9 @@ def arm_table(spec: Mapping[str, Any], networks: Mapping[str, NetworkRuns]) -> p
     tested = [name for name in networks if name != baseline.name]
     a = np.array([places[name] for name in tested], dtype=int)
     judged = judge(means, a, np.full(len(a), places[baseline.name]), spec["margin"])
-    hours = {name: network.scores["gpu_hours"].mean() for name, network in networks.items()}
+    hours = {name: _gpu_hours(network) for name, network in networks.items()}
     judged["more_gpu_hours"] = judged["more_seeds"] * [
-        hours[name] + hours[baseline.name] or np.nan for name in tested
+        hours[name] + hours[baseline.name] for name in tested
     ]
     cells = dict(zip(tested, judged.to_dict("records"), strict=True))
     rows = []
@@ -115,6 +120,8 @@ def arm_table(spec: Mapping[str, Any], networks: Mapping[str, NetworkRuns]) -> p
             "params_change_pct": 100 * (network.params / baseline.params - 1),
             "macs_m": network.macs / 1e6,
             "macs_change_pct": 100 * (network.macs / baseline.macs - 1),
+            "gpu_hours": hours[network.name],
+            "gpu_hours_change": hours[network.name] - hours[baseline.name],
             "pretrained": network.pretrained or baseline.pretrained,
             "run": network.name,
             "title": spec["title"]["en"],
@@ -127,3 +134,15 @@ def arm_table(spec: Mapping[str, Any], networks: Mapping[str, NetworkRuns]) -> p
     table = pd.DataFrame(rows, columns=ABLATION)
     table["same_network_as"] = same_network_as(arms, arms.values())
     return table
+
+
+def _gpu_hours(network: NetworkRuns) -> float:
+    """Return the GPU-hours of one run, on average over the seeds; NaN where no GPU was used."""
+    return float(network.scores["gpu_hours"].mean()) or float("nan")
+
+
+def _fewer_seeds(table: pd.DataFrame) -> str:
+    """Return which arms have fewer seeds than others, because they cost more."""
+    fewer = table[table["seeds"] < table["seeds"].max()]
+    names = [f"'{arm}' ({seeds})" for arm, seeds in zip(fewer["arm"], fewer["seeds"], strict=True)]
+    return f" With fewer seeds than others: {', '.join(names)}." if names else ""

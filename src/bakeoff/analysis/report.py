@@ -38,6 +38,9 @@ def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list
         parts += ["## Ablations", *(_figure(name, figures) for name in of_ablations)]
     for name, title in spec["ablations"].items():
         parts += [f"### {markdown(title['en'])}", _table(root / "ablation" / f"{name}.md")]
+    if left_out := spec.get("left_out"):
+        parts += ["## Ablations"] if not spec["ablations"] else []
+        parts.append(markdown(left_out))
     return [*parts, "## Claims", _table(root / "claims" / "claims.md")]
 
 

@@ -208,7 +208,8 @@ def _recipe_changes(based: Recipe, recipe: Recipe) -> Iterator[Change]:
     """Yield all that a recipe has otherwise than the one that it is based on."""
     before, after = (dict(_leaves(each.model_dump(mode="json"))) for each in (based, recipe))
     for path, value in after.items():
-        if path not in before or before[path] != value:
+        # Arguments of a policy that is gone, or has none, need no word.
+        if before.get(path) != value:
             yield _said(path, value)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,9 @@ class Whole:
     ablations: Mapping[str, AblationConfig]
     claims: Sequence[ClaimConfig]
     used: Sequence[str]
-    """Variants of the comparison and arms of the study's ablations."""
+    """Variants of the comparison and of arms of the study's ablations."""
+    from_weights: Set[str]
+    """Variants that some arm starts from pretrained weights."""
     layers: Sequence[Layer]
 
     def said(self, *path: str | int) -> str:
@@ -114,12 +116,14 @@ def _weights(whole: Whole) -> Iterator[str]:
     """Yield pretrained variants without weights, or whose weights would share one file with others."""
     known: dict[str, tuple[str, WeightsSource]] = {}
     for name, model in whole.models.items():
-        if not model.pretrained:
+        if not model.pretrained and name not in whole.from_weights:
             continue
         try:
             source = WeightsSource.from_mapping(model.weights.model_dump() if model.weights else {})
         except UserError as error:
-            yield f"{whole.config.files.models}: {name}: {error}"
+            # What an arm asks for is told with the arm.
+            if model.pretrained:
+                yield f"{whole.config.files.models}: {name}: {error}"
             continue
         other, first = known.setdefault(source.name, (name, source))
         if source != first:

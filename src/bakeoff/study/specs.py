@@ -194,6 +194,7 @@ def report_spec(study: Study) -> dict[str, Any]:
         "study": describe_study(study),
         "data": study.dataset.title["en"] + (f" (not {', '.join(others)})" if others else ""),
         "ablations": {name: dict(ablation.title) for name, ablation in study.ablations.items()},
+        **({"left_out": study.left_out} if study.left_out else {}),
         "figures": {
             name: {"caption": figure.caption, "category": figure.category}
             for name, figure in _figures(study).items()

@@ -71,6 +71,8 @@ class Study:
     slides: Mapping[str, Any]
     config: StudyConfig
     """The configuration as a whole, with what decides no result."""
+    left_out: str = ""
+    """One line about ablations that are left out, and why."""
 
     @property
     def dataset(self) -> DataDescription:
@@ -133,7 +135,16 @@ def load_study(
     recipes, wrong = _overridden_recipes(
         contents["recipes"], [name for name in by if name in contents["recipes"]], layers, over
     )
-    whole = Whole(config, models, parsed["recipes"], ablations, parsed["claims"], used, layers)
+    whole = Whole(
+        config,
+        models,
+        parsed["recipes"],
+        ablations,
+        parsed["claims"],
+        used,
+        {arm.variant for arm in arms if arm.pretrained},
+        layers,
+    )
     mistakes += [*wrong, *cross_mistakes(whole, folder)]
     plain = {
         name: Training(models[name], by_name, recipes[by_name])

@@ -37,7 +37,7 @@ IDENTITY = OPERATIONS.index("identity")
 
 @dataclass(frozen=True)
 class Pairs:
-    """What is drawn for each image: one of P pairs, whose two operations each happen with a probability of their own."""
+    """What is drawn for each image: one of P pairs of operations, each with a probability."""
 
     operations: Tensor
     """int64 (P, 2): position in OPERATIONS."""
