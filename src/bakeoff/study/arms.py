@@ -206,10 +206,13 @@ def _model_changes(plain: VariantConfig, changed: VariantConfig) -> Iterator[Cha
 
 def _recipe_changes(based: Recipe, recipe: Recipe) -> Iterator[Change]:
     """Yield all that a recipe has otherwise than the one that it is based on."""
-    before, after = (dict(_leaves(each.model_dump(mode="json"))) for each in (based, recipe))
-    for path, value in after.items():
-        # Arguments of a policy that is gone, or has none, need no word.
-        if before.get(path) != value:
+    before, after = (each.model_dump(mode="json") for each in (based, recipe))
+    # A warm-up that only follows the epochs needs no word.
+    in_shape = dict(_leaves(laid_over(before, {"epochs": recipe.epochs})))
+    for path, value in _leaves(after):
+        was = before["epochs"] if path == ("epochs",) else in_shape.get(path)
+        # Nor do the arguments of a policy that is gone.
+        if was != value:
             yield _said(path, value)
 
 
