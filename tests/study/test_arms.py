@@ -280,7 +280,7 @@ def test_a_costly_arm_has_fewer_seeds(tmp_path: Path) -> None:
         ({"recipe": "mixup"}, 'mine.arms[1].recipe is "mixup", expected a mapping'),
         (
             {"base_recipe": "fintune"},
-            "mine.arms[1].base_recipe is 'fintune', which config/recipes.yaml does not define (did you mean 'finetune'?)",
+            "base_recipe is 'fintune', which config/recipes.yaml does not define (did you mean 'finetune'?)",
         ),
         (
             {"pretrained": True},

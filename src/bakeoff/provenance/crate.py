@@ -11,6 +11,7 @@ import mimetypes
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rocrate.model import ContextEntity, DataEntity
 from rocrate.rocrate import ROCrate
@@ -293,7 +294,8 @@ def _ref(identity: str) -> dict[str, str]:
 
 
 def _refs(paths: Iterable[str]) -> list[dict[str, str]]:
-    return [_ref(f"{ROOT}{path}") for path in paths]
+    # Quoted, as the crate's library does with the files themselves: a run of an arm has a plus in its name.
+    return [_ref(f"{ROOT}{quote(path)}") for path in paths]
 
 
 def _compact(properties: Properties) -> Properties:
@@ -310,7 +312,7 @@ def _title(job: str) -> str:
 
 
 def _run_id(job: str) -> str:
-    return f"{ROOT}{job}/"
+    return f"{ROOT}{quote(job)}/"
 
 
 def _action_id(job: str) -> str:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from bakeoff.analysis.runs import load_run
 from bakeoff.errors import UserError
@@ -149,7 +150,7 @@ def _check_number(graph: Graph, shown: str, cell: Cell) -> Iterator[str]:
 def _check_crate(graph: Graph) -> Iterator[str]:
     """Yield files of which the study's provenance tells something else than their records."""
     told = {
-        entity["@id"].removeprefix(ROOT): entity.get("sha256")
+        unquote(entity["@id"]).removeprefix(ROOT): entity.get("sha256")
         for entity in read_result(graph.root / CRATE)["@graph"]
         if entity["@type"] == "File"
     }
