@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bakeoff.analysis.ablation import ablation_table
+from bakeoff.analysis.ablation import ablate, ablation_table
 from bakeoff.analysis.tables import read_table
 from bakeoff.errors import UserError
 from bakeoff.files import read_json
 from tests.support import fake_study
-from tests.support.analysis import make, variant
+from tests.support.analysis import edit, make, variant
 from tests.support.fake_study import FakeStudy
 
 # ---- Ablations -----------------------------------------------------------------------------------
@@ -67,3 +67,34 @@ def test_an_unknown_baseline_is_named(tmp_path: Path) -> None:
     spec = {"ablation": "eca", "baseline": "nine", "arms": [{"arm": "none"}]}
     with pytest.raises(UserError, match=r"no arm 'nine'.*did you mean 'none'"):
         ablation_table(spec, tmp_path)
+
+
+def test_arms_of_one_network_that_are_trained_otherwise_are_different_treatments(
+    tmp_path: Path,
+) -> None:
+    study = FakeStudy(
+        variants=(variant("net", 60.0),),
+        arms=(variant("net+mixup0.8", 70.0), variant("net+epochs400", 60.0, seeds=(0, 1))),
+        ablations={
+            "recipe": (("plain", "net"), ("mixup", "net+mixup0.8"), ("longer", "net+epochs400"))
+        },
+        epochs=2,
+    )
+    fake_study.write_study(tmp_path, study)
+    for seed in (0, 1, 2):
+        edit(gpu_hours=2.0)(tmp_path / f"runs/net/seed{seed}")
+        edit(gpu_hours=2.5)(tmp_path / f"runs/net+mixup0.8/seed{seed}")
+    for seed in (0, 1):
+        # No GPU was used: an empty cell, and never zero.
+        edit(gpu_hours=0.0)(tmp_path / f"runs/net+epochs400/seed{seed}")
+    out = tmp_path / "ablation/recipe.csv"
+    ablate(read_json(tmp_path / "specs/ablations/recipe.json"), tmp_path / "runs", out)
+    table = read_table(out).set_index("arm")
+    assert table.loc["mixup", "verdict"] == "better"
+    assert table.loc["longer", "verdict"] in ("cannot tell", "equivalent")
+    assert table["same_network_as"].isna().all()
+    assert (table[["params_change_pct", "macs_change_pct"]] == 0).all(axis=None)
+    assert table["gpu_hours"].tolist()[:2] == [2.0, 2.5]
+    assert table["gpu_hours_change"].tolist()[:2] == [0.0, 0.5]
+    assert table.loc["longer", ["gpu_hours", "gpu_hours_change"]].isna().all()
+    assert "With fewer seeds than others: 'longer' (2)." in out.with_suffix(".md").read_text()
