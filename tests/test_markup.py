@@ -103,6 +103,14 @@ def test_the_report_has_no_markup_in_names(root: Path) -> None:
     assert text.startswith("# Study Study \\$C\\$ \\#\n")
 
 
+def test_the_report_says_what_is_left_out(root: Path) -> None:
+    study = {"name": STUDY, "protocol": "uniform", "epochs": 2}
+    told = {"study": study, "data": "CIFAR-100", "figures": {}, "ablations": {}}
+    write_report({**told, "left_out": "Left out: ablation x."}, root)
+    text = (root / "report/report.md").read_text(encoding="utf-8")
+    assert "\n\n## Ablations\n\nLeft out: ablation x.\n\n## Claims" in text
+
+
 def test_the_deck_shows_names_as_they_are(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decks.pictures, "plot", decks.blank)
     build_deck(decks.spec_of(root), root, "en", root / "slides")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bakeoff.slides import findings, pictures, rows, theme
 from bakeoff.slides import recipe as recipe_tables
 from bakeoff.slides.canvas import Deck, Page, Paragraph, Style
@@ -18,6 +20,7 @@ from bakeoff.slides.parts import (
     table,
 )
 from bakeoff.slides.results import Results
+from bakeoff.slides.tables import Table
 from bakeoff.slides.theme import Box
 from bakeoff.slides.values import Text, Value
 from bakeoff.slides.words import Words
@@ -47,10 +50,9 @@ def title(deck: Deck, results: Results, words: Words) -> None:
     page.block(Box(72, 262, 96, 3), theme.ACCENT, name="Rule")
     first, last = results.first_start(), results.last_end()
     dates = "one_day" if first.text == last.text else "period"
-    epochs, seeds = (
-        words.span(models.over("min", column, whole), models.over("max", column, whole))
-        for column in ("epochs", "seeds")
-    )
+    # Arms may be trained for longer than what is compared.
+    epochs = _span([models, *results.ablations.values()], "epochs", words)
+    seeds = _span([models], "seeds", words)
     details = [
         words.say(
             "title.study", study=study.value("study.name"), protocol=protocol_name(results, words)
@@ -329,13 +331,18 @@ def _seeds_text(results: Results, words: Words) -> Text:
     if not results.repeated:
         return words.say("method.card.seeds.text.one_seed")
     models, tables = results.models, results.ablations.values()
-    seeds = words.span(models.over("min", "seeds", whole), models.over("max", "seeds", whole))
+    seeds = _span([models], "seeds", words)
     if not tables:
         return words.say("method.card.seeds.text.repeated", seeds=seeds)
-    least = min((table.over("min", "seeds", whole) for table in tables), key=_content)
-    most = max((table.over("max", "seeds", whole) for table in tables), key=_content)
-    arms = words.span(least, most)
+    arms = _span([*tables], "seeds", words)
     return words.say("method.card.seeds.text.with_ablations", seeds=seeds, arm_seeds=arms)
+
+
+def _span(tables: Sequence[Table], column: str, words: Words) -> Text:
+    """Return from which number to which one a column goes in all of these tables."""
+    least = min((table.over("min", column, whole) for table in tables), key=_content)
+    most = max((table.over("max", column, whole) for table in tables), key=_content)
+    return words.span(least, most)
 
 
 def _content(value: Value) -> float:
