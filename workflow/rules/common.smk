@@ -63,7 +63,9 @@ def load():
         given = read_arguments(workflow.config_settings.config_args or [])
         # A job is not left out because its machine has no network.
         ask = hub_answers if workflow.is_main_process else lambda: True
-        return load_layout(workflow.overwrite_configfiles, given, ask), load_asked(given)
+        return load_layout(workflow.overwrite_configfiles, given, ask), load_asked(
+            given
+        )
     except UserError as error:
         refuse(error)
 
