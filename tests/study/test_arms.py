@@ -6,13 +6,16 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
 from bakeoff.errors import UserError
+from bakeoff.jobs.answers import clean_orphans
 from bakeoff.models.hub import hub_answers
+from bakeoff.study.config import Asked
 from bakeoff.study.layers import Layer, load_yaml, merge
 from bakeoff.study.left_out import without_absent_weights
 from bakeoff.study.networks import Network
@@ -380,6 +383,23 @@ def test_finished_runs_keep_their_ablation_without_weights(tmp_path: Path) -> No
         if variant.pretrained:
             (tmp_path / "records" / "runs" / name).mkdir(parents=True)
     assert without_absent_weights(whole, lambda: False, "") == whole
+
+
+def test_runs_of_what_is_left_out_are_no_orphans(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "tiny+resize40" / "seed0"
+    run.mkdir(parents=True)
+    left = SimpleNamespace(root=str(tmp_path), ablations={}, left_out="Left out: ablation x.")
+    layout: Any = SimpleNamespace(study=left, seeds={})
+    look: Any = None
+    assert clean_orphans(layout, look, Asked()) == [
+        f"orphan: {run}",
+        "remove them with --config remove=true",
+    ]
+    with pytest.raises(UserError, match=r"Left out: ablation x\. Nothing was removed"):
+        clean_orphans(layout, look, Asked(remove=True))
+    left.left_out = ""
+    clean_orphans(layout, look, Asked(remove=True))
+    assert not run.exists()
 
 
 def test_nobody_asks_the_hub_where_no_weights_are_missing(tmp_path: Path) -> None:

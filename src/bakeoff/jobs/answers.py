@@ -65,12 +65,21 @@ def adopt_results(layout: ResolvedStudy, look: Look, asked: Asked) -> Sequence[s
 
 
 def clean_orphans(layout: ResolvedStudy, look: Look, asked: Asked) -> Sequence[str]:
-    """List what is in the study's root but no longer in the study; remove it with `asked.remove`."""
+    """List what is in the study's root but no longer in the study; remove it with `asked.remove`.
+
+    Raises:
+        UserError: it would be removed while ablations are left out, whose runs are the study's own.
+    """
     root = Path(layout.study.root)
     found = orphans(root, layout.seeds, list(layout.study.ablations))
     if not found:
         return [f"no orphans in {root}"]
     remove = asked.remove
+    if remove and (line := layout.study.left_out):
+        raise UserError(
+            f"{line} Nothing was removed: with the ablations their runs are left out, and belong to the study all the "
+            "same. Ask again when the hub answers, or take the ablations out of the configuration."
+        )
     for path in found if remove else []:
         remove_orphan(root, path)
     done = [f"{'removed' if remove else 'orphan'}: {path}" for path in found]
