@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -13,10 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from bakeoff.cli import main
 from bakeoff.console.logs import last_error, last_words
-from bakeoff.console.study import Reader, RunStatus, load_study, share_done, time_left
+from bakeoff.console.study import (
+    Reader,
+    RunStatus,
+    ShownRun,
+    load_study,
+    share_done,
+    time_left,
+)
+from bakeoff.console.table import runs_table
 from bakeoff.errors import UserError
 from bakeoff.jobs.records import ended, save_record, start_record
 from bakeoff.launch.slurm import SlurmJob
@@ -253,3 +263,18 @@ def test_the_environment_says_where_a_run_is(monkeypatch: pytest.MonkeyPatch) ->
     pulse = first_pulse(0, 100, 4, 1000, "cuda")
     assert (pulse.device, pulse.slurm_job, pulse.images_per_step) == ("GPU 0,3", "12", 40)
     assert pulse.pid == os.getpid()
+
+
+def test_long_names_of_arms_take_no_room_from_numbers() -> None:
+    run = ShownRun("convnext_tiny_timm+weights+resize128+finetune", "F", 1, (), True, 200, 1.0)
+    status = RunStatus(
+        run, "running", 0.4, 80, 71.2, 12345.0, "Tesla V100-SXM2-32GB", seconds_left=4000.0
+    )
+    for width in (80, 100):
+        console = Console(width=width, file=io.StringIO(), color_system=None)
+        console.print(runs_table([status]))
+        assert isinstance(console.file, io.StringIO)
+        said = console.file.getvalue()
+        assert max(map(len, said.splitlines())) <= width
+        for number in ("convnext_", "running", "80/200", "71.20", "12,345", "1:06:40"):
+            assert number in said, (width, number)

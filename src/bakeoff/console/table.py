@@ -22,6 +22,8 @@ STYLES: Mapping[RunState, str] = {
     "failed": "red",
 }
 BAR_COLUMNS = 30
+NAME_COLUMNS, PLACE_COLUMNS = 28, 16
+"""Of a run's name, where the longest variant of config/models.yaml fits, and of its device."""
 MOST_REASONS = 5
 
 
@@ -36,15 +38,17 @@ def is_plain(environment: Mapping[str, str], is_terminal: bool) -> bool:
 
 def runs_table(runs: Sequence[RunStatus], most: int | None = None, *, state: bool = True) -> Table:
     """Return a table with a row for each run, at most `most`; with the state as a column or without."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
-    table.add_column("Run", no_wrap=True, overflow="ellipsis", ratio=None)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    # Names of arms are long. Rich takes room from this column before it cuts off numbers, because it is the only one
+    # that may wrap, although it has no space to do so at.
+    table.add_column("Run", overflow="ellipsis", max_width=NAME_COLUMNS)
     table.add_column("Seed", justify="right", no_wrap=True)
     if state:
         table.add_column("State", no_wrap=True)
     table.add_column("Epoch", justify="right", no_wrap=True)
     table.add_column("Top-1 %", justify="right", no_wrap=True)
     table.add_column("Images/s", justify="right", no_wrap=True)
-    table.add_column("Where", no_wrap=True, overflow="ellipsis")
+    table.add_column("Where", no_wrap=True, overflow="ellipsis", max_width=PLACE_COLUMNS)
     table.add_column("Left", justify="right", no_wrap=True)
     for each in runs[:most]:
         table.add_row(
