@@ -324,6 +324,20 @@ def test_all_mistakes_in_arms_are_told_with_all_others(tmp_path: Path) -> None:
     assert len(lines) == 7, lines
 
 
+def test_arms_whose_weights_would_be_one_file_are_told(tmp_path: Path) -> None:
+    models = load_yaml(REPOSITORY / "config" / "models.yaml")
+    models["cspresnet50"]["weights"]["hub"] = "other/resnest50d.in1k"
+    file = tmp_path / "models.yaml"
+    file.write_text(yaml.safe_dump(models), encoding="utf-8")
+    arms = [
+        PLAIN,
+        {"arm": "a", "variant": "cspresnet50", "pretrained": True},
+        {"arm": "b", "variant": "resnest50d", "pretrained": True},
+    ]
+    (line,) = complaints(tmp_path, arms, {"files": {"models": str(file)}})
+    assert "would be one file named 'resnest50d.in1k', but they differ" in line
+
+
 def test_what_is_wrong_with_the_recipe_of_all_is_told_once(tmp_path: Path) -> None:
     mixup = {**PLAIN, "arm": "mixup", "recipe": {"augmentation": {"mixup": 0.8}}}
     lines = complaints(tmp_path, [PLAIN, mixup], {"recipe_overrides": {"epochs": 0}})
