@@ -86,6 +86,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=64)]
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
 Line = Annotated[str, Field(pattern=_ONE_LINE, min_length=1, max_length=400)]
 """Text without line breaks."""
+MaybeLine = Annotated[str, Field(pattern=_ONE_LINE.replace("]+$", "]*$"), max_length=400)]
+"""Text without line breaks, or nothing."""
 Label = Annotated[str, Field(pattern=_ONE_LINE, min_length=1, max_length=80)]
 """A name for people, which has to find room in tables and figures."""
 Plain = Annotated[Any, AfterValidator(_plain)]

@@ -17,6 +17,7 @@ from bakeoff.analysis.comparison import compare
 from bakeoff.figures.sheet import DPI, Sheet
 from bakeoff.slides import pictures
 from bakeoff.slides.words import Words, load_words
+from bakeoff.study.config import TalkConfig
 from tests.support.fake_study import FakeStudy, write_study
 from tests.support.project import REPOSITORY
 
@@ -79,6 +80,7 @@ def make_root(root: Path, study: FakeStudy) -> Path:
     slides = {
         "study": study.header,
         "slides": slides_yaml(),
+        "talk": TalkConfig().en.model_dump(mode="json") | {"logo": ""},
         "comparison": spec,
         "ablations": {
             name: read_json(root / "specs" / "ablations" / f"{name}.json")

@@ -14,6 +14,7 @@ rule deck:
                     ("metrics.json", "provenance.json"), RESOLVED.seeds
                 ),
                 figures=comparison_runs("history.csv", "predictions.npz"),
+                logo=STUDY.talk.logo or [],
             )
         ),
     output:
@@ -34,5 +35,6 @@ rule deck:
         "../envs/bakeoff.yaml"
     params:
         code=[f"bakeoff.figures.{figure}" for figure in RESOLVED.pictures],
+        steps=lambda wildcards: state().jobs.steps(f"slides/{wildcards.language}"),
     script:
         "../scripts/deck.py"

@@ -8,4 +8,5 @@ with job(snakemake) as spec:
     from bakeoff.slides.deck import build_deck
 
     root = Path(snakemake.config["results_root"])
-    build_deck(spec, root, snakemake.wildcards.language, Path(snakemake.output.deck).parent)
+    out = Path(snakemake.output.deck).parent
+    build_deck(spec, root, snakemake.wildcards.language, out, snakemake.params.steps)

@@ -167,6 +167,24 @@ class JobTable:
             )
         return self._producers[path]
 
+    def steps(self, name: str) -> list[tuple[str, str]]:
+        """Return the pairs of rules that lead to a job, of which the second reads what the first writes."""
+        found: dict[tuple[str, str], None] = {}
+        seen, waiting = set(), [name]
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            job = self.job(name)
+            for before in dict.fromkeys(filter(None, map(self.producer, job.reads))):
+                found[self._rule_name(before), self._rule_name(name)] = None
+                waiting.append(before)
+        return sorted(found)
+
+    def _rule_name(self, name: str) -> str:
+        return next(each.rule.name for each in self._rules if each.names.fullmatch(name))
+
     def _make(self, name: str) -> Job:
         spec = self._spec_of(name)
         found = ((each, each.names.fullmatch(name)) for each in self._rules)

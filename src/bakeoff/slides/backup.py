@@ -5,14 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bakeoff.slides import findings, records, rows, theme
+from bakeoff.slides import recipe as recipe_tables
 from bakeoff.slides.canvas import Deck, Paragraph, Style
-from bakeoff.slides.grid import Grid
-from bakeoff.slides.parts import Leftover, figure, say, sheets
+from bakeoff.slides.formats import three_digits, whole
+from bakeoff.slides.grid import Grid, lay_out_blocks
+from bakeoff.slides.parts import (
+    PROTOCOLS,
+    Leftover,
+    claims_key,
+    dataset_name,
+    figure,
+    protocol_name,
+    say,
+    sheets,
+    table,
+)
 from bakeoff.slides.results import Results
-from bakeoff.slides.values import Text
+from bakeoff.slides.theme import Box
+from bakeoff.slides.values import Text, Value
 from bakeoff.slides.words import Words
 
 SIZES = theme.BODY_SIZES[2:]
+CAPTION = Style(theme.GREY, gap=0.4)
+HEADING = Style(theme.ACCENT, bold=True)
+LEAD = Style(gap=0.7)
 GAP = 18.0
 """Between a table and the sentences below it."""
 
@@ -24,6 +40,103 @@ def leftovers(deck: Deck, words: Words, tables: Iterable[Leftover]) -> None:
             page = deck.topic(left.kicker, (*left.title, *words.say("common.continued")))
             page.table(page.body, sheet, "Table")
             say(page, words)
+
+
+def method(deck: Deck, results: Results, words: Words) -> None:
+    """The question, and what the intervals count."""
+    kind = "repeated" if results.repeated else "one_seed"
+    page = deck.topic(words.say("method.kicker"), words.say(f"method.title.{kind}"))
+    question, rest = page.body.top_part(64, gap=14)
+    page.write(
+        question,
+        [Paragraph(words.say("method.question", dataset=dataset_name(results, words)))],
+        (22, 20, 18, 16),
+        anchor="middle",
+    )
+    data = results.data
+    train, validation, test = (
+        data.value(f"{split}_images", whole) for split in ("train", "validation", "test")
+    )
+    seeds = _seeds_text(results, words)
+    level = rows.confidence()
+    texts = {
+        "validation": words.say("method.card.validation.text", validation=validation),
+        "test": words.say("method.card.test.text", test=test),
+        "seeds": seeds,
+        "intervals": words.say(f"method.card.intervals.text.{kind}", confidence=level),
+    }
+    boxes = rest.columns(1, 1, 1, 1, gap=18)
+    for box in boxes:
+        page.block(box, theme.PALE, name="Card")
+        page.block(Box(box.left, box.top, box.width, 3), theme.ACCENT, name="Card edge")
+    blocks = [
+        [Paragraph(words.say(f"method.card.{name}.heading"), HEADING), Paragraph(text, LEAD)]
+        for name, text in texts.items()
+    ]
+    page.write_alike([box.inner(16, 16) for box in boxes], blocks)
+    classes = data.count("classes")
+    say(
+        page,
+        words,
+        words.say("method.notes", train=train, validation=validation, test=test, classes=classes),
+    )
+
+
+def recipe(deck: Deck, results: Results, words: Words) -> Leftover:
+    """How the variants were trained."""
+    name = str(results.study.get("study.protocol"))
+    key = name if name in PROTOCOLS else "other"
+    shown = protocol_name(results, words)
+    heading = words.say(
+        f"protocol.title.{key}",
+        epochs=results.study.value("study.epochs", whole),
+        protocol=shown,
+    )
+    page = deck.topic(words.say("protocol.kicker"), heading)
+    say(page, words, words.say("protocol.notes", protocol=shown))
+    recipes = recipe_tables.recipes(results)
+    if len(recipes) == 1:
+        blocks = recipe_tables.blocks(recipes[0], words)
+        if placed := lay_out_blocks(blocks, page.body, gaps=(48, 18)):
+            for box, sheet in placed:
+                page.table(box, sheet, "Recipe")
+            return Leftover()
+    grid = recipe_tables.table(recipes, words)
+    return table(page, grid, words.say("protocol.kicker"), heading)
+
+
+def claims(deck: Deck, results: Results, words: Words) -> Leftover:
+    """Published claims, one by one."""
+    heading = words.say(f"claims.title.{claims_key(results)}")
+    page = deck.topic(words.say("claims.kicker"), heading)
+    say(page, words, words.say("claims.notes"))
+    if not results.claims.rows:
+        page.write(page.body, [words.say("claims.none")])
+        return Leftover()
+    counts = [words.tell(finding) for finding in findings.claims_of(results)]
+    below = page.body
+    told, page.body = below.top_part(22 * len(counts), gap=6)
+    page.write(told, [Paragraph(text) for text in counts], theme.CAPTION_SIZES)
+    return table(page, rows.claims(results, words), words.say("claims.kicker"), heading)
+
+
+def dynamics(deck: Deck, results: Results, words: Words) -> None:
+    """Learning curves, and accuracy against training time."""
+    page = deck.topic(words.say("dynamics.kicker"), words.tell(findings.training_time(results)))
+    figures, captions = page.body.rows(320, 50, gap=12)
+    left, right = figures.columns(1, 1)
+    alts = words.say("dynamics.curves_alt"), words.say("dynamics.time_alt")
+    figure(page, left, "learning_curves", alts[0], results, words)
+    figure(page, right, "accuracy_vs_time", alts[1], results, words)
+    below_left, below_right = captions.columns(1, 1)
+    page.write(below_left, [Paragraph(words.say("dynamics.curves"), CAPTION)], theme.CAPTION_SIZES)
+    hours = results.gpu_hours(three_digits)
+    if hours is None:
+        cost = words.say("dynamics.cost_unknown")
+    else:
+        cost = words.say("dynamics.cost", gpu_hours=hours, runs=results.run_count())
+    page.write(below_right, [Paragraph(cost, CAPTION)], theme.CAPTION_SIZES)
+    say(page, words, words.say("dynamics.notes"))
 
 
 def models(deck: Deck, results: Results, words: Words) -> None:
@@ -42,11 +155,11 @@ def pairs(deck: Deck, results: Results, words: Words) -> None:
 
 def ablations(deck: Deck, results: Results, words: Words) -> None:
     """One table for each ablation, with all that its arms show below it."""
-    for name, table in results.ablations.items():
+    for name, arms in results.ablations.items():
         spec = results.ablation_specs[name]
         title = words.say("backup.ablation.title", ablation=spec.value(f"title.{words.language}"))
-        sentences = [words.tell(finding) for finding in findings.of_ablation(table, words)]
-        _tables(deck, words, "ablation", title, rows.ablation(table, words), sentences)
+        sentences = [words.tell(finding) for finding in findings.of_ablation(arms, words)]
+        _tables(deck, words, "ablation", title, rows.ablation(arms, words), sentences)
 
 
 def confusion(deck: Deck, results: Results, words: Words) -> None:
@@ -101,3 +214,20 @@ def _tables(
         _, rest = page.body.top_part(sum(last.heights), gap=GAP)
         page.write(rest, paragraphs, SIZES)
     say(page, words, words.say(f"backup.{section}.notes"))
+
+
+def _seeds_text(results: Results, words: Words) -> Text:
+    if not results.repeated:
+        return words.say("method.card.seeds.text.one_seed")
+    models, tables = results.models, results.ablations.values()
+    seeds = words.span(models.over("min", "seeds", whole), models.over("max", "seeds", whole))
+    if not tables:
+        return words.say("method.card.seeds.text.repeated", seeds=seeds)
+    least = min((table.over("min", "seeds", whole) for table in tables), key=_content)
+    most = max((table.over("max", "seeds", whole) for table in tables), key=_content)
+    arms = words.span(least, most)
+    return words.say("method.card.seeds.text.with_ablations", seeds=seeds, arm_seeds=arms)
+
+
+def _content(value: Value) -> float:
+    return float(value.content)

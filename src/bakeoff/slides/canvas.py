@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pptx import Presentation
 from pptx.dml.color import RGBColor
-from pptx.enum.shapes import MSO_SHAPE
+from pptx.enum.shapes import MSO_CONNECTOR, MSO_SHAPE
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml.ns import qn
 from pptx.util import Pt
@@ -126,6 +126,42 @@ class Page:
         properties.set("name", path.stem)
         self._keep("alt text", alt)
         return place
+
+    def chart(
+        self, box: Box, draw: Callable[[Any, tuple[int, ...]], Any], alt: Text, values: Text
+    ) -> None:
+        """Let `draw`, given the slide's shapes and a place in EMU, put a chart of `values` into `box`."""
+        frame = draw(self.slide.shapes, _emu(box))
+        frame.name = "Chart"
+        frame._element.nvGraphicFramePr.cNvPr.set("descr", plain(alt))
+        self._keep("alt text", alt)
+        self._keep("chart", values)
+
+    def step(self, box: Box, text: Text, size: float) -> Any:
+        """Draw a step of the workflow and return its shape, to join it to others."""
+        shape = self.slide.shapes.add_shape(MSO_SHAPE.ROUNDED_RECTANGLE, *_emu(box))
+        shape.name = "Step"
+        shape._element.remove(shape._element.find(qn("p:style")))
+        shape.adjustments[0] = 0.12
+        shape.fill.solid()
+        shape.fill.fore_color.rgb = RGBColor.from_string(theme.PALE)
+        shape.line.color.rgb = RGBColor.from_string(theme.ACCENT)
+        shape.line.width = Pt(1)
+        self._fill(
+            shape.text_frame, box, [Paragraph(text, Style(align="center"))], (size,), "middle"
+        )
+        return shape
+
+    def arrow(self, start: Any, end: Any) -> None:
+        """Join two steps, from the right edge of the one to the left edge of the other."""
+        line = self.slide.shapes.add_connector(MSO_CONNECTOR.STRAIGHT, 0, 0, 0, 0)
+        line.begin_connect(start, 3)
+        line.end_connect(end, 1)
+        line.name = "Arrow"
+        line.line.color.rgb = RGBColor.from_string(theme.GREY)
+        line.line.width = Pt(1.25)
+        outline = line.line._get_or_add_ln()
+        outline.append(_element(outline, "a:tailEnd", None, {"type": "triangle"}))
 
     def block(self, box: Box, colour: str, name: str = "Block") -> None:
         """Fill `box` with one colour."""

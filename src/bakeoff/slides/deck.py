@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,13 @@ SLIDES_FILE = "config/slides.yaml"
 log = logging.getLogger(__name__)
 
 
-def build_deck(spec: Mapping[str, Any], root: Path, language: str, out: Path) -> None:
+def build_deck(
+    spec: Mapping[str, Any],
+    root: Path,
+    language: str,
+    out: Path,
+    steps: Sequence[tuple[str, str]] = (),
+) -> None:
     """Write the deck of the study below `root` and what belongs to it, each file atomically.
 
     In the folder `out`: `deck.{language}.pptx`; in its folder `assets`: the pictures on the slides,
@@ -29,7 +35,8 @@ def build_deck(spec: Mapping[str, Any], root: Path, language: str, out: Path) ->
     made of those cells as `how` says, and the slide shows `scale * value`, where a pattern in `file`
     means the folders listed under `runs`; and `notes.{language}.md`, the notes of the speaker.
 
-    `spec` is `{root}/specs/slides/{language}.json`; `language` is `en` or `zh`. Equal inputs give equal bytes.
+    `spec` is `{root}/specs/slides/{language}.json`; `language` is `en` or `zh`; `steps` are pairs of rules, of
+    which the second reads what the first writes. Equal inputs give equal bytes.
 
     Raises:
         UserError: a template is wrong, or a table, run or record is missing.
@@ -42,7 +49,7 @@ def build_deck(spec: Mapping[str, Any], root: Path, language: str, out: Path) ->
             "such as Noto Sans CJK SC, delete matplotlib's cache of fonts, and make the deck again.",
             language,
         )
-    deck = _composed(results, words, out / "assets")
+    deck = _composed(results, words, out / "assets", steps)
     _write_numbers(deck, results, language)
     _write_notes(deck, language)
     title = deck.pages[0].slide.shapes.title.text_frame.text
@@ -50,7 +57,9 @@ def build_deck(spec: Mapping[str, Any], root: Path, language: str, out: Path) ->
     package.save(deck.presentation, title, language, last, out / f"deck.{language}.pptx")
 
 
-def _composed(results: Results, words: Words, assets: Path) -> Deck:
+def _composed(
+    results: Results, words: Words, assets: Path, steps: Sequence[tuple[str, str]]
+) -> Deck:
     footer = words.say(
         "common.footer",
         study=results.study.value("study.name"),
@@ -59,22 +68,24 @@ def _composed(results: Results, words: Words, assets: Path) -> Deck:
     )
     deck = new_deck(words.language, footer, assets)
     talk.title(deck, results, words)
-    talk.method(deck, results, words)
-    long_tables = [
-        talk.architectures(deck, results, words),
-        talk.recipe(deck, results, words),
-    ]
+    talk.background(deck, results, words)
+    long_tables = [talk.architectures(deck, results, words)]
+    talk.framework(deck, results, words, steps)
     talk.overall(deck, results, words)
     talk.efficiency(deck, results, words)
-    talk.dynamics(deck, results, words)
     talk.ablations(deck, results, words)
-    long_tables.append(talk.claims(deck, results, words))
     talk.conclusions(deck, results, words)
+    talk.contributions(deck, results, words)
+    talk.outlook(deck, results, words)
 
     backup.leftovers(deck, words, long_tables)
+    backup.method(deck, results, words)
+    backup.leftovers(deck, words, [backup.recipe(deck, results, words)])
     backup.models(deck, results, words)
     backup.pairs(deck, results, words)
     backup.ablations(deck, results, words)
+    backup.leftovers(deck, words, [backup.claims(deck, results, words)])
+    backup.dynamics(deck, results, words)
     if results.data.get("superclasses"):
         backup.confusion(deck, results, words)
     backup.reproducibility(deck, results, words)

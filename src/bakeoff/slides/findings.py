@@ -235,13 +235,52 @@ def rank_of_best(results: Results) -> Finding | None:
     return Finding("overall.ranks.open", values)
 
 
+def baselines(results: Results) -> list[Row]:
+    """Return the compared variants that are the baseline of an ablation."""
+    names = {
+        row["variant"]
+        for table in results.ablations.values()
+        for row in table.rows
+        if outcome(table, row) == "baseline"
+    }
+    return [row for row in results.models.rows if row["variant"] in names]
+
+
+def next_steps(results: Results, words: Words, most: int = 4) -> list[Text]:
+    """Say how many seeds would settle what is open between the leading variants, the fewest first."""
+    leading = leaders(results)
+    found: list[tuple[float, Text]] = []
+    for number, a in enumerate(leading):
+        for b in leading[number + 1 :]:
+            row = results.pairwise.row(a["variant"], b["variant"])
+            if row is None or OUTCOMES[results.pairwise.text(row, "verdict")] != "open":
+                continue
+            _, seeds, hours = prospects(results.pairwise, row)
+            if seeds is None:
+                continue
+            values = {"a": name_of(results, a), "b": name_of(results, b), "more_seeds": seeds}
+            if hours is None or not hours.content:
+                text = words.say("outlook.pair", **values)
+            else:
+                text = words.say("outlook.pair_hours", **values, more_gpu_hours=hours)
+            found.append((float(seeds.content), text))
+    return [text for _, text in sorted(found, key=lambda pair: pair[0])[:most]]
+
+
 # --- efficiency -----------------------------------------------------------------------------------
+
+
+def front(results: Results) -> list[Row]:
+    """Return the variants that none as small or smaller is shown to be better than; none where none is judged."""
+    if len(judged(results)) < 2:
+        return []
+    return [row for row in judged(results) if not results.models.text(row, "dominated_by")]
 
 
 def front_of_sizes(results: Results, words: Words) -> Finding | None:
     """Name the variants that none as small or smaller is shown to be better than."""
-    rows = [row for row in judged(results) if not results.models.text(row, "dominated_by")]
-    if len(judged(results)) < 2:
+    rows = front(results)
+    if not rows:
         return None
     rows.sort(key=lambda row: _n(results.models, row, "params_m"))
     return Finding(
@@ -274,6 +313,20 @@ def size_of_leaders(results: Results) -> Finding:
         "small_params": models.value(small, "params_m", three_digits),
     }
     return Finding("efficiency.title.cheaper_tie", values)
+
+
+def worth_naming(results: Results, most: int = 6) -> list[Row]:
+    """Return the variants that a picture names: all if they are few, else those that its sentences speak of."""
+    rows = networks(results)
+    if len(rows) <= most:
+        return rows
+    sized = [row for row in rows if results.models.number(row, "param_efficiency") is not None]
+    told = [rows[0], rows[-1]]
+    told += (
+        [max(sized, key=lambda row: _n(results.models, row, "param_efficiency"))] if sized else []
+    )
+    told += [_smallest_leader(results)] if leaders(results) else []
+    return [row for row in rows if row in told]
 
 
 def gap_to_best(results: Results) -> Finding | None:

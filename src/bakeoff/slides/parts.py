@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bakeoff.slides import pictures, theme
-from bakeoff.slides.canvas import Page, Paragraph, Style
+from bakeoff.slides import findings, pictures, theme
+from bakeoff.slides.canvas import Page
 from bakeoff.slides.grid import Grid, Sheet, lay_out
 from bakeoff.slides.results import Results
 from bakeoff.slides.theme import Box
-from bakeoff.slides.values import Text, Value
+from bakeoff.slides.values import Text, Value, plain
 from bakeoff.slides.words import Words
+
+PROTOCOLS = ("uniform", "tuned", "fast")
+"""Those with sentences of their own; any other is shown by its name."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +50,23 @@ def figure(page: Page, box: Box, name: str, alt: Text, results: Results, words: 
     page.picture(box, pictures.draw(name, box, results, words, page.deck.assets), alt)
 
 
-def figure_and_text(
-    page: Page, name: str, alt: Text, texts: Sequence[Text], results: Results, words: Words
-) -> None:
-    """Show a figure with statements about it beside it."""
-    if not texts:
-        figure(page, page.body, name, alt, results, words)
-        return
-    left, side = page.body.columns(2.15, 1, gap=28)
-    figure(page, left, name, alt, results, words)
-    paragraphs = [Paragraph(text, Style(bullet=True, gap=0.7)) for text in texts]
-    page.write(side, paragraphs, theme.BODY_SIZES[1:], anchor="middle")
+def speak(page: Page, words: Words, seconds: int, *texts: Text) -> None:
+    """Set what is said on a slide of the talk: of the texts as many as there is time for, the first in any case."""
+    kept, room = list(texts[:1]), seconds - speaking_seconds(plain(texts[0]), words.language)
+    for text in texts[1:]:
+        if (needed := speaking_seconds(plain(text), words.language)) <= room:
+            kept.append(text)
+            room -= needed
+    say(page, words, *kept)
+
+
+def speaking_seconds(text: str, language: str) -> float:
+    """Return how long a text takes to say: at 130 words a minute in English, at 240 characters in Chinese."""
+    if language == "zh":
+        # A name in Latin letters takes about as long as two characters for each of its parts.
+        latin = re.findall(r"[A-Za-z0-9.,%+−-]+", text)
+        return 60 * (len(re.findall(r"[\u4e00-\u9fff]", text)) + 2 * len(latin)) / 240
+    return 60 * len(text.split()) / 130
 
 
 def say(page: Page, words: Words, *texts: Text) -> None:
@@ -79,3 +89,10 @@ def protocol_name(results: Results, words: Words) -> Value:
 def ablation_names(results: Results, words: Words) -> list[Text]:
     """Return the short names of the ablations."""
     return [(words.named(spec.value("ablation")),) for spec in results.ablation_specs.values()]
+
+
+def claims_key(results: Results) -> str:
+    """Return which sentence fits: that the study has no claims, that none was tested, or that some were."""
+    if not results.claims.rows:
+        return "none"
+    return "none_tested" if findings.none_tested(results) else "tested"

@@ -13,14 +13,7 @@ from bakeoff.slides.words import Words
 POINTS = 72  # of an inch
 
 # The figures that the deck shows; read by the workflow, without an import, as what the rule writes.
-PICTURES = (
-    "accuracy_bars",
-    "accuracy_vs_parameters",
-    "accuracy_vs_time",
-    "learning_curves",
-    "superclass_confusion",
-    "ablation_deltas",
-)
+PICTURES = ("accuracy_vs_time", "learning_curves", "superclass_confusion")
 
 
 def draw(figure: str, box: Box, results: Results, words: Words, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from bakeoff.slides.formats import MISSING, general
 from bakeoff.slides.grid import Column, Grid, Line
 from bakeoff.slides.results import Results, Run
 from bakeoff.slides.templates import leaves
-from bakeoff.slides.values import Text, join
+from bakeoff.slides.values import Text, join, plain
 from bakeoff.slides.words import Words
 
 # The settings in the order in which they are shown. One that is named nowhere here follows the others.
@@ -100,6 +100,13 @@ def recipes(results: Results) -> list[Recipe]:
             runs.setdefault(key, {})[run.folder] = run
             families.setdefault(key, {})[family.text] = (family,)
     return [Recipe(tuple(runs[key].values()), tuple(families[key].values())) for key in runs]
+
+
+def all_shown(found: Sequence[Recipe], setting: str, words: Words) -> Text:
+    """Return a setting as all recipes have it, each different text once."""
+    shown = (recipe.shown(setting, words) for recipe in found)
+    texts = {plain(text): text for text in shown}
+    return join(texts.values(), words.templates["common.list_separator"])
 
 
 def blocks(recipe: Recipe, words: Words) -> list[Grid]:

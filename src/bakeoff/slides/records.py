@@ -44,17 +44,29 @@ def grid(results: Results, words: Words) -> Grid:
     return Grid(columns, tuple(lines))
 
 
+def machines(results: Results, words: Words) -> list[Text]:
+    """Return what each kind of machine of the runs is made of; their names are not shown."""
+    texts = (_machine(record, words) for record in results.distinct("hardware"))
+    return list({plain(text): text for text in texts}.values())
+
+
+def tools(results: Results, words: Words) -> Text:
+    """Return names and versions of the software of the last run."""
+    found = results.distinct("versions")
+    return _versions(found[-1], words) if found else ()
+
+
 def _contents(results: Results, words: Words) -> Iterator[tuple[str, Text]]:
     for record in results.distinct("git.commit"):
         yield "commit", (record.value("git.commit", lambda name: str(name)[:COMMIT_DIGITS]),)
     changed = _changed(results)
     if changed.content:
         yield "uncommitted", words.say("backup.reproducibility.dirty", count=changed)
-    for subject, text_of in (("hardware", _machine), ("versions", _versions)):
-        texts = (text_of(record, words) for record in results.distinct(subject))
-        # Machines of a cluster differ in their names, which are not shown.
-        for text in {plain(text): text for text in texts}.values():
-            yield subject, text
+    for text in machines(results, words):
+        yield "hardware", text
+    versions = (_versions(record, words) for record in results.distinct("versions"))
+    for text in {plain(text): text for text in versions}.values():
+        yield "versions", text
     yield "seeds", words.span(_seed(results, "min"), _seed(results, "max"))
     yield "period", words.span(results.first_start(), results.last_end())
     checksum = results.data.value("checksum", lambda text: str(text)[:CHECKSUM_DIGITS])

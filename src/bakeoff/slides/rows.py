@@ -55,8 +55,8 @@ def coverage_of_two_seeds() -> Value:
 
 
 def architectures(results: Results, words: Words) -> Grid:
-    """Return one line per family: its idea, years and variants."""
-    models, comparison = results.models, results.comparison
+    """Return one line per family: its idea, years and number of variants."""
+    comparison = results.comparison
     entries = comparison.get("variants", [])
     lines = []
     for family in dict.fromkeys(entry["family"] for entry in entries):
@@ -65,18 +65,13 @@ def architectures(results: Results, words: Words) -> Grid:
             (comparison.value(f"variants.{i}.year") for i in members if entries[i].get("year")),
             key=lambda year: year.text,
         )
-        names = [
-            (findings.name_of(results, row),)
-            for i in members
-            if (row := models.row(entries[i]["variant"])) is not None
-        ]
         lines.append(
             Line(
                 (
                     (comparison.value(f"variants.{members[0]}.family"),),
                     (words.glossaries["families"].get(family, MISSING),),
                     words.span(years[0], years[-1]) if years else (MISSING,),
-                    words.listing(names),
+                    (results.models.count("family", family),),
                 )
             )
         )
@@ -84,7 +79,37 @@ def architectures(results: Results, words: Words) -> Grid:
         Column(words.say("architectures.family")),
         Column(words.say("architectures.idea"), wraps=True),
         Column(words.say("architectures.year"), number=True),
-        Column(words.say("architectures.variants"), wraps=True),
+        Column(words.say("architectures.variants"), number=True),
+    )
+    return Grid(columns, tuple(lines))
+
+
+def leading(results: Results, words: Words, count: int) -> Grid:
+    """Return one line for each of the first variants: accuracy, size and time."""
+    table = results.models
+    ahead = findings.networks(results)[:count]
+    best = findings.leaders(results)[:1]
+    lines = [
+        Line(
+            (
+                (findings.name_of(results, row),),
+                table.cell(row, "top1_mean", percent),
+                table.cell(row, "top5_mean", percent),
+                table.cell(row, "params_m", three_digits),
+                (table.time(row, "train_hours"),)
+                if table.number(row, "train_hours")
+                else (MISSING,),
+            ),
+            strong=row in best,
+        )
+        for row in ahead
+    ]
+    columns = (
+        Column(words.say("column.variant"), wraps=True),
+        *(
+            Column(words.say(f"column.{name}"), number=True)
+            for name in ("mean", "top5", "params", "hours")
+        ),
     )
     return Grid(columns, tuple(lines))
 

@@ -1,37 +1,66 @@
-"""The ten slides of the talk: one function for each, in the order in which they are shown."""
+"""The ten slides of the talk: one function for each, in the order in which they are shown.
+
+`SECONDS` says how long each takes to present, eight to ten minutes together; the speaker's notes are cut to it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from bakeoff.slides import findings, pictures, rows, theme
+from bakeoff.slides import charts, findings, pictures, records, rows, theme, workflow
 from bakeoff.slides import recipe as recipe_tables
 from bakeoff.slides.canvas import Deck, Page, Paragraph, Style
-from bakeoff.slides.formats import three_digits, whole
-from bakeoff.slides.grid import lay_out_blocks
+from bakeoff.slides.charts import Bar, Dot
+from bakeoff.slides.formats import Format, percent, signed, three_digits, whole
+from bakeoff.slides.grid import Column, Grid, Line, lay_out
 from bakeoff.slides.parts import (
+    PROTOCOLS,
     Leftover,
     ablation_names,
+    claims_key,
     dataset_name,
-    figure,
-    figure_and_text,
     protocol_name,
-    say,
+    speak,
     table,
 )
 from bakeoff.slides.results import Results
-from bakeoff.slides.tables import Table
+from bakeoff.slides.tables import Row, Table
 from bakeoff.slides.theme import Box
-from bakeoff.slides.values import Text, Value
+from bakeoff.slides.values import Text, Value, plain
 from bakeoff.slides.words import Words
+
+SECONDS: Mapping[str, int] = {
+    "title": 30,
+    "background": 60,
+    "architectures": 90,
+    "framework": 60,
+    "overall": 90,
+    "efficiency": 60,
+    "ablations": 90,
+    "conclusions": 60,
+    "contributions": 30,
+    "outlook": 30,
+}
 
 BULLET = Style(bullet=True, gap=0.6)
 CAPTION = Style(theme.GREY, gap=0.4)
 HEADING = Style(theme.ACCENT, bold=True)
+NEXT_HEADING = Style(theme.ACCENT, bold=True, gap=1.2)
 LEAD = Style(gap=0.7)
-
-PROTOCOLS = ("uniform", "tuned", "fast")
-"""Those with sentences of their own; any other is shown by its name."""
+SIZES = (20, 18, 17, 16, 15, 14)
+SMALLER = (18, 17, 16, 15, 14, 13, 12)
+"""Of text beside a chart or a rule."""
+TABLE_SIZES = (17, 16, 15, 14, 13, 12)
+CHART_SIZE = 14.0
+LEGEND = 60.0
+"""Height left for the meaning of the colours, in points."""
+MOST_BARS, MOST_ROWS, MOST_ABLATIONS, MOST_MACHINES = 18, 9, 3, 2
+SET_UP = (
+    *("optimizer.name", "learning_rate.base", "epochs", "global_batch", "precision"),
+    *("augmentation.policy", "augmentation.mixup", "label_smoothing"),
+)
+"""Settings that the talk names; the backup has all."""
 
 
 def title(deck: Deck, results: Results, words: Words) -> None:
@@ -42,7 +71,7 @@ def title(deck: Deck, results: Results, words: Words) -> None:
     variants, dataset = models.count("variant"), dataset_name(results, words)
     key = "one" if len(models.rows) == 1 else "many"
     page.headline(
-        Box(72, 112, 800, 132),
+        Box(72, 92, 800, 152),
         words.say(f"title.title.{key}", variants=variants, dataset=dataset),
         (42, 38, 34, 30, 26),
         anchor="bottom",
@@ -65,10 +94,11 @@ def title(deck: Deck, results: Results, words: Words) -> None:
         ),
         words.say(f"title.dates.{dates}", first=first, last=last),
     ]
+    _occasion(page, results, words)
     page.write(
-        Box(72, 282, 800, 110),
+        Box(72, 282, 800, 84),
         [Paragraph(text, Style(theme.GREY, gap=0.35)) for text in details],
-        (20, 18, 16, 14),
+        SMALLER,
     )
     warnings = []
     if results.synthetic:
@@ -76,124 +106,154 @@ def title(deck: Deck, results: Results, words: Words) -> None:
     if not results.repeated:
         warnings.append(words.tell(findings.headline(results)))
     if warnings:
-        box = Box(72, 404, 800, 92)
+        box = Box(72, 444, 800, 76)
         page.block(box, theme.PALE, name="Panel")
         page.write(
             box.inner(16, 10), [Paragraph(text, Style(gap=0.3)) for text in warnings],
-            theme.CAPTION_SIZES, anchor="middle",
+            (16, 15, 14, 13), anchor="middle",
         )  # fmt: skip
-    notes = [
-        words.say(
-            "title.notes",
-            study=study.value("study.name"),
-            dataset=dataset,
-            variants=variants,
-            runs=results.run_count(),
-        )
-    ]
-    if pictures.language_of(words) != words.language:
-        notes.append(words.say("title.english_figures"))
-    say(page, words, *notes)
-
-
-def method(deck: Deck, results: Results, words: Words) -> None:
-    """2: the question, the three splits, and what the intervals count."""
-    kind = "repeated" if results.repeated else "one_seed"
-    page = deck.topic(words.say("method.kicker"), words.say(f"method.title.{kind}"))
-    question, rest = page.body.top_part(64, gap=14)
-    page.write(
-        question,
-        [Paragraph(words.say("method.question", dataset=dataset_name(results, words)))],
-        (22, 20, 18, 16),
-        anchor="middle",
+    notes = words.say(
+        "title.notes",
+        study=study.value("study.name"),
+        dataset=dataset,
+        variants=variants,
+        runs=results.run_count(),
     )
-    data = results.data
+    english = pictures.language_of(words) != words.language
+    more = [words.say("title.english_figures")] if english else []
+    speak(page, words, SECONDS["title"], notes, *more)
+
+
+def _occasion(page: Page, results: Results, words: Words) -> None:
+    """Show who speaks, where and when, and the logo, as far as the configuration says so."""
+    talk = results.study.part("talk")
+    if logo := talk.get("logo"):
+        page.picture(Box(752, 28, 160, 56), Path(logo), (Path(logo).stem,))
+    if talk.get("subtitle"):
+        page.write(Box(72, 46, 640, 34), [(talk.value("subtitle"),)], (20, 18, 16, 14))
+    shown: list[Text] = [
+        (talk.value(key),) for key in ("presenter", "course", "date") if talk.get(key)
+    ]
+    members = _members(results)
+    lines = [words.dots(shown)] if shown else []
+    if len(members) > 1:
+        lines.append(words.listing(members))
+    if lines:
+        paragraphs = [Paragraph(text, Style(gap=0.3)) for text in lines]
+        page.write(Box(72, 374, 800, 60), paragraphs, SMALLER)
+
+
+def _members(results: Results) -> list[Text]:
+    talk = results.study.part("talk")
+    return [(talk.value(f"team.{i}.name"),) for i in range(len(talk.get("team", [])))]
+
+
+def background(deck: Deck, results: Results, words: Words) -> None:
+    """2: why, what for, with which images and tools."""
+    page = deck.topic(words.say("background.kicker"), words.say("background.title"))
+    data, models = results.data, results.models
     train, validation, test = (
         data.value(f"{split}_images", whole) for split in ("train", "validation", "test")
     )
-    bar, cards = rest.top_part(66, gap=24)
+    bar, cards = page.body.top_part(76, gap=24)
     _splits(page, bar, words, train, validation, test)
-
-    seeds = _seeds_text(results, words)
-    level = rows.confidence()
-    texts = {
-        "validation": words.say("method.card.validation.text", validation=validation),
-        "test": words.say("method.card.test.text", test=test),
-        "seeds": seeds,
-        "intervals": words.say(f"method.card.intervals.text.{kind}", confidence=level),
+    counts: dict[str, Value] = {
+        "variants": models.count("variant"),
+        "families": models.distinct("family"),
+        "dataset": dataset_name(results, words),
     }
-    boxes = cards.columns(1, 1, 1, 1, gap=18)
+    texts = {
+        "background": words.say("background.card.background.text"),
+        "goals": words.say("background.card.goals.text", **counts),
+        "stack": records.tools(results, words),
+    }
+    boxes = cards.columns(1, 1, 1, gap=18)
     for box in boxes:
         page.block(box, theme.PALE, name="Card")
         page.block(Box(box.left, box.top, box.width, 3), theme.ACCENT, name="Card edge")
     blocks = [
-        [Paragraph(words.say(f"method.card.{name}.heading"), HEADING), Paragraph(text, LEAD)]
+        [Paragraph(words.say(f"background.card.{name}.heading"), HEADING), Paragraph(text, LEAD)]
         for name, text in texts.items()
     ]
-    page.write_alike([box.inner(16, 16) for box in boxes], blocks)
-    classes = data.count("classes")
-    say(
-        page,
-        words,
-        words.say("method.notes", train=train, validation=validation, test=test, classes=classes),
-    )
+    page.write_alike([box.inner(16, 16) for box in boxes], blocks, SIZES)
+    notes = words.say("background.notes", train=train, validation=validation, test=test, **counts)
+    speak(page, words, SECONDS["background"], notes)
 
 
 def architectures(deck: Deck, results: Results, words: Words) -> Leftover:
-    """3: the families, their ideas and their variants."""
+    """3: the families, each in one sentence, and how many variants cover them."""
     variants, families = results.models.count("variant"), results.models.distinct("family")
     key = "one" if len(results.models.rows) == 1 else "many"
     heading = words.say(f"architectures.title.{key}", variants=variants, families=families)
-    page = deck.topic(words.say("architectures.kicker"), heading)
-    grid = rows.architectures(results, words)
-    say(page, words, words.say("architectures.notes", variants=variants, families=families))
-    return table(page, grid, words.say("architectures.kicker"), heading)
+    kicker = words.say("architectures.kicker")
+    page = deck.topic(kicker, heading)
+    notes = words.say("architectures.notes", variants=variants, families=families)
+    speak(page, words, SECONDS["architectures"], notes)
+    return table(page, rows.architectures(results, words), kicker, heading)
 
 
-def recipe(deck: Deck, results: Results, words: Words) -> Leftover:
-    """4: how the variants were trained."""
-    name = str(results.study.get("study.protocol"))
-    key = name if name in PROTOCOLS else "other"
-    shown = protocol_name(results, words)
-    heading = words.say(
-        f"protocol.title.{key}",
-        epochs=results.study.value("study.epochs", whole),
-        protocol=shown,
-    )
-    page = deck.topic(words.say("protocol.kicker"), heading)
-    say(page, words, words.say("protocol.notes", protocol=shown))
+def framework(deck: Deck, results: Results, words: Words, steps: Sequence[tuple[str, str]]) -> None:
+    """4: the steps of the workflow, and how the variants were trained."""
+    page = deck.topic(words.say("framework.kicker"), words.say("framework.title"))
     recipes = recipe_tables.recipes(results)
-    if len(recipes) == 1:
-        blocks = recipe_tables.blocks(recipes[0], words)
-        if placed := lay_out_blocks(blocks, page.body, gaps=(48, 18)):
-            for box, sheet in placed:
-                page.table(box, sheet, "Recipe")
-            return Leftover()
-    grid = recipe_tables.table(recipes, words)
-    return table(page, grid, words.say("protocol.kicker"), heading)
+    lines = [
+        Line(((words.name(setting, "recipe"),), recipe_tables.all_shown(recipes, setting, words)))
+        for setting in SET_UP
+        if any(recipe.applies(setting) or setting == "precision" for recipe in recipes)
+    ]
+    lines.append(Line((words.say("framework.runs"), (results.run_count(),))))
+    machines = records.machines(results, words)[:MOST_MACHINES]
+    lines += [Line((words.say("framework.hardware"), text)) for text in machines]
+    grid = Grid((Column(words.say("protocol.setting")), Column((), wraps=True)), tuple(lines))
+    left, right = page.body.columns(1.7, 1, gap=36) if steps else (page.body, page.body)
+    sheet, *_ = lay_out(grid, (right.width, right.height), TABLE_SIZES)
+    page.table(right, sheet, "Set-up")
+    if steps:
+        workflow.draw(page, left, steps, words)
+    speak(page, words, SECONDS["framework"], words.say("framework.notes"))
 
 
 def overall(deck: Deck, results: Results, words: Words) -> None:
     """5: accuracy of all variants, and whether one is ahead."""
     head = findings.headline(results)
     page = deck.topic(words.say("overall.kicker"), words.tell(head))
+    chart, side = page.body.columns(1, 1, gap=28)
+    shown = findings.networks(results)[:MOST_BARS]
+    baselines = findings.baselines(results)
+    bars = [_bar(results, row, baselines) for row in shown]
+    limits = charts.bar_limits(bars)
+    _draw_bars(page, chart, bars, words.say("overall.axis"), limits, words.say("overall.alt"))
     told = [
-        findings.accuracy_range(results),
         findings.rank_of_best(results),
         *findings.leading_group(results, words),
         findings.pair_counts(results),
         findings.not_judged(results, words),
         findings.uneven_seeds(results, words),
+        findings.accuracy_range(results),
     ]
     texts = [words.tell(finding) for finding in told if finding is not None]
     if not results.repeated:
         texts.append(words.say("overall.images_only"))
-    figure_and_text(page, "accuracy_bars", words.say("overall.alt"), texts, results, words)
-    best = findings.name_of(results, findings.networks(results)[0])
-    say(
-        page,
-        words,
-        words.say("overall.notes", best=best, variants=results.models.count("variant")),
+    room = side.height - LEGEND
+    sheet, *_ = lay_out(rows.leading(results, words, MOST_ROWS), (side.width, room), TABLE_SIZES)
+    page.table(side, sheet, "Table")
+    if results.repeated:
+        key = "colours_baseline" if any(row in baselines for row in shown) else "colours"
+        _, below = side.top_part(sum(sheet.heights))
+        page.write(below, [Paragraph(words.say(f"overall.{key}"), CAPTION)], (15, 14, 13, 12))
+    speak(page, words, SECONDS["overall"], words.say("overall.notes"), words.tell(head), *texts)
+
+
+def _bar(results: Results, row: Row, baselines: Sequence[Row]) -> Bar:
+    leading = findings.leaders(results)
+    colour = theme.INK if row in baselines else theme.BAR
+    if row in leading:
+        colour = theme.ACCENT if row is leading[0] else theme.ACCENT_LIGHT
+    return Bar(
+        findings.name_of(results, row).text,
+        results.models.value(row, "top1_mean", percent),
+        _interval(results.models, row, "top1_ci_low", "top1_ci_high", percent),
+        colour,
     )
 
 
@@ -201,76 +261,107 @@ def efficiency(deck: Deck, results: Results, words: Words) -> None:
     """6: accuracy against the number of parameters."""
     page = deck.topic(words.say("efficiency.kicker"), words.tell(findings.size_of_leaders(results)))
     ratio = findings.most_efficient(results)
-    told = [findings.gap_to_best(results), findings.front_of_sizes(results, words), ratio]
+    told = [
+        findings.gap_to_best(results),
+        findings.front_of_sizes(results, words),
+        ratio,
+        findings.training_time(results),
+    ]
     texts = [words.tell(finding) for finding in told if finding is not None]
-    if ratio is not None:
-        texts.append(words.say("efficiency.ratio_limit"))
-    alt = words.say("efficiency.alt")
-    figure_and_text(page, "accuracy_vs_parameters", alt, texts, results, words)
-    best = findings.name_of(results, findings.networks(results)[0])
-    say(page, words, words.say("efficiency.notes", best=best))
-
-
-def dynamics(deck: Deck, results: Results, words: Words) -> None:
-    """7: learning curves, and accuracy against training time."""
-    page = deck.topic(words.say("dynamics.kicker"), words.tell(findings.training_time(results)))
-    figures, captions = page.body.rows(320, 50, gap=12)
-    left, right = figures.columns(1, 1)
-    alts = words.say("dynamics.curves_alt"), words.say("dynamics.time_alt")
-    figure(page, left, "learning_curves", alts[0], results, words)
-    figure(page, right, "accuracy_vs_time", alts[1], results, words)
-    below_left, below_right = captions.columns(1, 1)
-    page.write(below_left, [Paragraph(words.say("dynamics.curves"), CAPTION)], theme.CAPTION_SIZES)
-    hours = results.gpu_hours(three_digits)
-    if hours is None:
-        cost = words.say("dynamics.cost_unknown")
-    else:
-        cost = words.say("dynamics.cost", gpu_hours=hours, runs=results.run_count())
-    page.write(below_right, [Paragraph(cost, CAPTION)], theme.CAPTION_SIZES)
-    say(page, words, words.say("dynamics.notes"))
+    models, front = results.models, findings.front(results)
+    shown = sorted(findings.networks(results), key=lambda row: float(row["params_m"] or 0))
+    named = [row for row in shown if row in findings.worth_naming(results)]
+    dots = [
+        Dot(
+            findings.name_of(results, row).text,
+            models.value(row, "params_m", three_digits),
+            models.value(row, "top1_mean", percent),
+            _interval(models, row, "top1_ci_low", "top1_ci_high", percent),
+            theme.ACCENT if row in front else theme.BAR,
+            named.index(row) % 2 == 1 if row in named else None,
+        )
+        for row in shown
+    ]
+    left, side = page.body.columns(1.7, 1, gap=28)
+    axes = words.say("efficiency.x_axis"), words.say("efficiency.y_axis")
+    page.chart(
+        left,
+        lambda shapes, place: charts.scatter_chart(shapes, place, dots, axes, CHART_SIZE),
+        words.say("efficiency.alt"),
+        tuple(value for dot in dots for value in (dot.x, dot.y, *(dot.interval or ()))),
+    )
+    page.write(side, [Paragraph(text, BULLET) for text in texts], SMALLER, anchor="middle")
+    limit = [words.say("efficiency.ratio_limit")] if ratio is not None else []
+    speak(page, words, SECONDS["efficiency"], words.say("efficiency.notes"), *texts, *limit)
 
 
 def ablations(deck: Deck, results: Results, words: Words) -> None:
-    """8: what each ablation shows."""
+    """7: what each ablation shows."""
     names = ablation_names(results, words)
     head = findings.title_of_ablations(results, names, words)
     page = deck.topic(words.say("ablations.kicker"), words.tell(head))
-    say(page, words, words.say("ablations.notes"))
-    if not results.ablations:
+    shown = list(zip(names, results.ablations.values(), strict=True))
+    told = [[words.tell(f) for f in findings.of_ablation(arms, words)] for _, arms in shown]
+    spoken = [sentence for sentences in told for sentence in sentences]
+    speak(page, words, SECONDS["ablations"], words.say("ablations.notes"), *spoken)
+    if not shown:
         page.write(page.body, [words.say("ablations.none")])
         return
-    left, texts = page.body.columns(1.6, 1, gap=28)
-    boxes = texts.rows(*[1] * len(names), gap=14)
-    alt = words.say("ablations.alt", ablation=words.listing(names))
-    figure(page, left, "ablation_deltas", alt, results, words)
-    blocks = []
-    for name, arms in zip(names, results.ablations.values(), strict=True):
-        told = [*findings.verdicts(arms, words), findings.saving(arms, words)]
-        told += findings.same_networks(arms, words)[:1]
-        sentences = [words.tell(finding) for finding in told if finding is not None]
-        blocks.append(
-            [Paragraph(name, HEADING), *(Paragraph(s, Style(gap=0.3)) for s in sentences)]
+    shown, told = shown[:MOST_ABLATIONS], told[:MOST_ABLATIONS]
+    left, texts = page.body.columns(1.35, 1, gap=28)
+    bars = [bar for name, arms in shown for bar in _arm_bars(name, arms, words)][:MOST_BARS]
+    if bars:
+        alt = words.say("ablations.alt", ablation=words.listing([name for name, _ in shown]))
+        _draw_bars(page, left, bars, words.say("ablations.axis"), charts.bar_limits(bars), alt)
+    blocks = [
+        [Paragraph(name, HEADING), *(Paragraph(text, Style(gap=0.3)) for text in sentences[:2])]
+        for (name, _), sentences in zip(shown, told, strict=True)
+    ]
+    page.write_alike(texts.rows(*[1] * len(shown), gap=12), blocks, SMALLER)
+
+
+def _arm_bars(name: Text, arms: Table, words: Words) -> list[Bar]:
+    """Return the differences of an ablation's arms from its baseline."""
+    colours = {"better": theme.ACCENT, "worse": theme.AGAINST}
+    return [
+        Bar(
+            plain((*name, words.templates["common.colon"], words.name(arms.text(row, "arm")))),
+            arms.value(row, "delta", signed),
+            _interval(arms, row, "ci_low", "ci_high", signed),
+            colours.get(findings.outcome(arms, row), theme.BAR),
         )
-    page.write_alike(boxes, blocks, theme.CAPTION_SIZES)
+        for row in arms.rows
+        if arms.number(row, "delta") is not None
+    ]
 
 
-def claims(deck: Deck, results: Results, words: Words) -> Leftover:
-    """9: published figures, tested."""
-    heading = words.say(f"claims.title.{_claims_key(results)}")
-    page = deck.topic(words.say("claims.kicker"), heading)
-    say(page, words, words.say("claims.notes"))
-    if not results.claims.rows:
-        page.write(page.body, [words.say("claims.none")])
-        return Leftover()
-    counts = [words.tell(finding) for finding in findings.claims_of(results)]
-    below = page.body
-    told, page.body = below.top_part(22 * len(counts), gap=6)
-    page.write(told, [Paragraph(text) for text in counts], theme.CAPTION_SIZES)
-    return table(page, rows.claims(results, words), words.say("claims.kicker"), heading)
+def _draw_bars(
+    page: Page,
+    box: Box,
+    bars: Sequence[Bar],
+    axis: Text,
+    limits: tuple[float, float],
+    alt: Text,
+) -> None:
+    size = max(12.0, min(CHART_SIZE, 0.7 * (box.height - 50) / len(bars)))
+    page.chart(
+        box,
+        lambda shapes, place: charts.bar_chart(shapes, place, bars, axis, size, limits),
+        alt,
+        tuple(value for bar in bars for value in (bar.value, *(bar.interval or ()))),
+    )
+
+
+def _interval(
+    table: Table, row: Row, low: str, high: str, form: Format
+) -> tuple[Value, Value] | None:
+    if table.number(row, low) is None or table.number(row, high) is None:
+        return None
+    return table.value(row, low, form), table.value(row, high, form)
 
 
 def conclusions(deck: Deck, results: Results, words: Words) -> None:
-    """10: what the data shows, and what it leaves open."""
+    """8: what the data shows, and what it leaves open."""
     head = findings.headline(results)
     outcome = head.key.rsplit(".", 1)[1]
     key = "one_seed" if outcome == "one_judged" else outcome
@@ -290,7 +381,7 @@ def conclusions(deck: Deck, results: Results, words: Words) -> None:
         for label, arms in zip(names, results.ablations.values(), strict=True):
             sentence = words.tell(findings.verdicts(arms, words)[0])
             found.append((*label, words.templates["common.colon"], *sentence))
-    if _claims_key(results) == "none_tested":
+    if claims_key(results) == "none_tested":
         found.append(words.say("claims.title.none_tested"))
     else:
         found += [words.tell(finding) for finding in findings.claims_of(results)]
@@ -304,8 +395,55 @@ def conclusions(deck: Deck, results: Results, words: Words) -> None:
         page.block(Box(box.left, heading.top + 28, box.width, 1.5), theme.ACCENT, name="Rule")
         boxes.append(below)
         blocks.append([Paragraph(text, BULLET) for text in texts])
-    page.write_alike(boxes, blocks)
-    say(page, words, words.say("conclusions.notes"))
+    page.write_alike(boxes, blocks, SMALLER)
+    speak(page, words, SECONDS["conclusions"], words.say("conclusions.notes"), *found)
+
+
+def contributions(deck: Deck, results: Results, words: Words) -> None:
+    """9: who did this, and what it stands on."""
+    page = deck.topic(words.say("contributions.kicker"), words.say("contributions.title"))
+    talk = results.study.part("talk")
+    members: list[Text] = [
+        (*name, *(words.colon(talk.value(f"team.{i}.role")) if talk.get(f"team.{i}.role") else ()))
+        for i, name in enumerate(_members(results))
+    ]
+    subjects: dict[str, list[Text]] = {
+        "team": members,
+        "thanks": [(talk.value(f"thanks.{i}"),) for i in range(len(talk.get("thanks", [])))],
+        "methods": [words.say("contributions.papers")],
+        "tools": [records.tools(results, words)],
+    }
+    people = [name for name in ("team", "thanks") if subjects[name]]
+    columns = [people, ["methods", "tools"]] if people else [["methods"], ["tools"]]
+    blocks = [
+        [
+            Paragraph(text, style)
+            for number, name in enumerate(column)
+            for text, style in (
+                (words.say(f"contributions.{name}"), NEXT_HEADING if number else HEADING),
+                *((text, LEAD) for text in subjects[name]),
+            )
+        ]
+        for column in columns
+    ]
+    page.write_alike(page.body.columns(1, 1, gap=48), blocks, SIZES)
+    notes = words.say("contributions.notes")
+    names = words.listing(_members(results))
+    team = [words.say("contributions.notes_team", names=names)] if members else []
+    speak(page, words, SECONDS["contributions"], notes, *team)
+
+
+def outlook(deck: Deck, results: Results, words: Words) -> None:
+    """10: what would settle what is open; thanks and questions."""
+    page = deck.topic(words.say("outlook.kicker"), words.say("outlook.title"))
+    texts = findings.next_steps(results, words) or [words.say("outlook.settled")]
+    if not results.repeated:
+        texts = [words.say("outlook.seeds")]
+    texts += [words.say("outlook.recipes"), words.say("outlook.data")]
+    heading, below = page.body.top_part(30, gap=14)
+    page.write(heading, [Paragraph(words.say("outlook.heading"), HEADING)], SIZES)
+    page.write(below, [Paragraph(text, BULLET) for text in texts], SIZES)
+    speak(page, words, SECONDS["outlook"], words.say("outlook.notes"))
 
 
 def _splits(
@@ -324,29 +462,7 @@ def _splits(
     ):
         page.block(Box(place.left, place.top + 5, 10, 10), colour, name="Key")
         label = Box(place.left + 18, place.top, place.width - 18, place.height)
-        page.write(label, [words.say(f"method.{name}", images=images)], (16, 15, 14, 13, 12))
-
-
-def _seeds_text(results: Results, words: Words) -> Text:
-    if not results.repeated:
-        return words.say("method.card.seeds.text.one_seed")
-    models, tables = results.models, results.ablations.values()
-    seeds = _span([models], "seeds", words)
-    if not tables:
-        return words.say("method.card.seeds.text.repeated", seeds=seeds)
-    arms = _span([*tables], "seeds", words)
-    return words.say("method.card.seeds.text.with_ablations", seeds=seeds, arm_seeds=arms)
-
-
-def _span(tables: Sequence[Table], column: str, words: Words) -> Text:
-    """Return from which number to which one a column goes in all of these tables."""
-    least = min((table.over("min", column, whole) for table in tables), key=_content)
-    most = max((table.over("max", column, whole) for table in tables), key=_content)
-    return words.span(least, most)
-
-
-def _content(value: Value) -> float:
-    return float(value.content)
+        page.write(label, [words.say(f"method.{name}", images=images)], (16, 15, 14))
 
 
 def _of_one_seed(results: Results, words: Words) -> list[Text]:
@@ -355,12 +471,6 @@ def _of_one_seed(results: Results, words: Words) -> list[Text]:
     told = [findings.accuracy_range(results)]
     told += [findings.saving(table, words) for table in results.ablations.values()]
     return [pipeline, *(words.tell(finding) for finding in told if finding is not None)]
-
-
-def _claims_key(results: Results) -> str:
-    if not results.claims.rows:
-        return "none"
-    return "none_tested" if findings.none_tested(results) else "tested"
 
 
 def _limits(results: Results, words: Words, dataset: Value) -> list[Text]:

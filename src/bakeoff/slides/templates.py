@@ -20,7 +20,7 @@ LANGUAGES = ("en", "zh")
 TERMS = {"top1": "top-1", "top5": "top-5", "cifar100": "CIFAR-100"}
 
 # Sections that translate names of the study; their keys are free and their values hold no placeholder.
-GLOSSARIES = ("names", "families", "recipe")
+GLOSSARIES = ("names", "rules", "families", "recipe")
 
 _ARM = "arm baseline delta low high seeds baseline_seeds margin"
 _GAP = "small best delta low high margin"
@@ -36,7 +36,7 @@ TEMPLATES: Mapping[str, str] = {
     "common.interval": "value low high",
     "common.synthetic": "",
     "common.continued": "",
-    # 1 title
+    # title
     "title.title.many": "variants dataset",
     "title.title.one": "variants dataset",
     "title.study": "study protocol",
@@ -45,7 +45,44 @@ TEMPLATES: Mapping[str, str] = {
     "title.dates.period": "first last",
     "title.notes": "study dataset variants runs",
     "title.english_figures": "",
-    # 2 question and method
+    # background and goals
+    "background.kicker": "",
+    "background.title": "",
+    "background.card.background.heading": "",
+    "background.card.background.text": "",
+    "background.card.goals.heading": "",
+    "background.card.goals.text": "variants families dataset",
+    "background.card.stack.heading": "",
+    "background.notes": "variants families dataset train validation test",
+    # framework
+    "framework.kicker": "",
+    "framework.title": "",
+    "framework.runs": "",
+    "framework.hardware": "",
+    "framework.picture": "",
+    "framework.notes": "",
+    # contributions and thanks
+    "contributions.kicker": "",
+    "contributions.title": "",
+    "contributions.team": "",
+    "contributions.thanks": "",
+    "contributions.methods": "",
+    "contributions.papers": "",
+    "contributions.tools": "",
+    "contributions.notes": "",
+    "contributions.notes_team": "names",
+    # outlook
+    "outlook.kicker": "",
+    "outlook.title": "",
+    "outlook.heading": "",
+    "outlook.pair": "a b more_seeds",
+    "outlook.pair_hours": "a b more_seeds more_gpu_hours",
+    "outlook.settled": "",
+    "outlook.seeds": "",
+    "outlook.recipes": "",
+    "outlook.data": "",
+    "outlook.notes": "",
+    # how differences are judged
     "method.kicker": "",
     "method.title.repeated": "",
     "method.title.one_seed": "",
@@ -65,7 +102,7 @@ TEMPLATES: Mapping[str, str] = {
     "method.card.intervals.text.repeated": "confidence",
     "method.card.intervals.text.one_seed": "confidence",
     "method.notes": "train validation test classes",
-    # 3 architectures
+    # architectures
     "architectures.kicker": "",
     "architectures.title.many": "variants families",
     "architectures.title.one": "variants families",
@@ -74,7 +111,7 @@ TEMPLATES: Mapping[str, str] = {
     "architectures.year": "",
     "architectures.variants": "",
     "architectures.notes": "variants families",
-    # 4 protocol and recipe
+    # protocol and recipe
     "protocol.kicker": "",
     "protocol.title.uniform": "epochs",
     "protocol.title.tuned": "",
@@ -86,8 +123,11 @@ TEMPLATES: Mapping[str, str] = {
     "protocol.group.batches": "",
     "protocol.group.regularisation": "",
     "protocol.notes": "protocol",
-    # 5 overall results
+    # main results
     "overall.kicker": "",
+    "overall.axis": "",
+    "overall.colours": "",
+    "overall.colours_baseline": "",
     "overall.headline.separable": "best second delta low high judged",
     "overall.headline.tied": "best count judged",
     "overall.headline.all_tied": "best count judged",
@@ -106,8 +146,10 @@ TEMPLATES: Mapping[str, str] = {
     "overall.ranks.open": "best low high judged",
     "overall.alt": "",
     "overall.notes": "best variants",
-    # 6 efficiency
+    # efficiency
     "efficiency.kicker": "",
+    "efficiency.x_axis": "",
+    "efficiency.y_axis": "",
     "efficiency.title.cheaper_tie": "small small_params best best_params",
     "efficiency.title.size_pays": "best best_params",
     "efficiency.title.smallest": "best best_params judged",
@@ -120,7 +162,7 @@ TEMPLATES: Mapping[str, str] = {
     "efficiency.ratio_limit": "",
     "efficiency.alt": "",
     "efficiency.notes": "best",
-    # 7 training dynamics and cost
+    # training dynamics and cost
     "dynamics.kicker": "",
     "dynamics.title.spread": "fastest fastest_time slowest slowest_time",
     "dynamics.title.spread_of_gpus": "fastest fastest_time slowest slowest_time",
@@ -133,8 +175,9 @@ TEMPLATES: Mapping[str, str] = {
     "dynamics.curves_alt": "",
     "dynamics.time_alt": "",
     "dynamics.notes": "",
-    # 8 ablations
+    # ablations
     "ablations.kicker": "",
+    "ablations.axis": "",
     "ablations.title.none": "",
     "ablations.title.one_seed": "",
     "ablations.title.better": "better",
@@ -159,7 +202,7 @@ TEMPLATES: Mapping[str, str] = {
     "ablations.same_network": "arm other",
     "ablations.alt": "ablation",
     "ablations.notes": "",
-    # 9 claims
+    # claims
     "claims.kicker": "",
     "claims.title.none": "",
     "claims.title.none_tested": "",
@@ -187,7 +230,7 @@ TEMPLATES: Mapping[str, str] = {
     "claims.reason.ablation_absent": "",
     "claims.reason.arm_absent": "",
     "claims.notes": "",
-    # 10 conclusions and limits
+    # findings and limits
     "conclusions.kicker": "",
     "conclusions.title.separable": "best dataset",
     "conclusions.title.tied": "dataset",

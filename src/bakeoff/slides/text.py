@@ -1,32 +1,27 @@
 """How much room a text takes, so that nothing overflows its box.
 
-The font of the deck may be absent where the deck is made, so widths come from the table below, not
-from a font file: the advance widths of Calibri for printable ASCII, in thousandths of the font size.
-East Asian characters are as wide as they are high.
+Which font a machine shows is not known here, so widths are those of the widest one that may stand in for the deck's,
+DejaVu Sans, read from the file that matplotlib brings along. Arial, its twin Liberation Sans, Helvetica and Calibri are
+narrower, so text that fits in DejaVu Sans fits in them with room to spare. East Asian characters are as wide as they
+are high in every font.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+from PIL import ImageFont
 
 _LEADING, _LEADING_WIDE = 1.25, 1.45
 
-_BOLD = 1.02
-_OTHER = 540
 _KEPT = 0.96
 """Share of a line that East Asian text fills: punctuation may begin no line, so lines break early."""
 
 _PERHAPS_WIDE = "“”‘’…—"  # in an East Asian font
-_CALIBRI = (
-    226, 326, 401, 498, 507, 715, 682, 221, 303, 303, 498, 498, 250, 306, 252, 386,
-    507, 507, 507, 507, 507, 507, 507, 507, 507, 507, 268, 268, 498, 498, 498, 463,
-    894, 579, 544, 533, 615, 488, 459, 631, 623, 252, 319, 520, 420, 855, 646, 662,
-    517, 673, 543, 459, 487, 642, 567, 890, 519, 487, 468, 307, 386, 307, 498, 498,
-    291, 479, 525, 423, 525, 498, 305, 471, 525, 229, 239, 455, 229, 799, 525, 527,
-    525, 525, 349, 391, 335, 525, 452, 715, 433, 453, 395, 314, 460, 314, 498,
-)  # fmt: skip
-
 _WIDE = r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
 _MEETING = re.compile(rf"(?<=[{_WIDE}])(?=[^\s{_WIDE}])|(?<=[^\s{_WIDE}])(?=[{_WIDE}])")
 
@@ -40,10 +35,10 @@ _TOKEN = re.compile(
 
 def width(text: str, size: float, bold: bool = False) -> float:
     """Return the width of `text` on one line, in points, at a font size of `size` points."""
-    thousandths = sum(_advance(character) for character in text)
+    thousandths = sum(_advance(character, bold) for character in text)
     # Some programs set a little space where scripts meet.
     thousandths += 250 * len(_MEETING.findall(text))
-    return thousandths / 1000 * size * (_BOLD if bold else 1)
+    return thousandths / 1000 * size
 
 
 def leading(text: str) -> float:
@@ -74,11 +69,18 @@ def _is_wide(text: str) -> bool:
     return re.search(f"[{_WIDE}]", text) is not None
 
 
-def _advance(character: str) -> int:
-    if " " <= character <= "~":
-        return _CALIBRI[ord(character) - ord(" ")]
-    wide = unicodedata.east_asian_width(character) in "WF" or character in _PERHAPS_WIDE
-    return 1000 if wide else _OTHER
+@cache
+def _advance(character: str, bold: bool) -> float:
+    """Return the advance width of a character, in thousandths of the font size."""
+    if unicodedata.east_asian_width(character) in "WF" or character in _PERHAPS_WIDE:
+        return 1000
+    return _font(bold).getlength(character)
+
+
+@cache
+def _font(bold: bool) -> ImageFont.FreeTypeFont:
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, 1000)
 
 
 def _wrapped(line: str, size: float, room: float, bold: bool) -> int:

@@ -12,8 +12,11 @@ HAIRLINE = "D5DBE0"
 PALE = "EEF3F5"
 ACCENT = "0B6E80"
 ACCENT_LIGHT = "8CC3CC"
+BAR = "B8C2C9"
+AGAINST = "C4501B"
 
-LATIN = "Calibri"
+# On Windows and macOS; Liberation Sans has the same widths elsewhere. East Asian text falls back to whatever there is.
+LATIN = "Arial"
 EAST_ASIAN = "Microsoft YaHei"
 
 ONE_LINE_SIZES = (28, 27, 26, 25, 24)

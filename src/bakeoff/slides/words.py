@@ -57,6 +57,14 @@ class Words:
             return join(texts, separator)
         return (*join(texts[:-1], separator), end, *texts[-1])
 
+    def dots(self, texts: Sequence[Text]) -> Text:
+        """Return `texts` in one line, set apart by dots."""
+        return join(texts, " · ")
+
+    def colon(self, value: Value) -> Text:
+        """Return a value with a colon before it."""
+        return (self.templates["common.colon"], value)
+
     def span(self, low: Value, high: Value) -> Text:
         """Return a range, or the one value where both ends look the same."""
         if low.text == high.text:

@@ -17,6 +17,7 @@ from bakeoff.settings import (
     Count,
     Label,
     Line,
+    MaybeLine,
     Name,
     Names,
     NotNegative,
@@ -76,6 +77,8 @@ class Files(Settings):
     """The claims that the study tests."""
     slides: Line = "config/slides.yaml"
     """The text of the deck."""
+    talk: Line = "config/talk.yaml"
+    """Who gives the talk, and where."""
 
 
 class StudyConfig(Settings):
@@ -234,12 +237,50 @@ class AblationConfig(Settings):
     """The arm that the others are compared with."""
 
 
+class Member(Settings):
+    """Somebody who took part."""
+
+    name: Label
+    """As the slides show it."""
+    role: MaybeLine = ""
+    """What they did."""
+
+
+class Occasion(Settings):
+    """What the slides of one language say of the talk. What is empty stands on no slide."""
+
+    subtitle: MaybeLine = ""
+    """Stands below the title."""
+    presenter: MaybeLine = ""
+    """Who speaks."""
+    course: MaybeLine = ""
+    """Course, seminar or conference."""
+    date: MaybeLine = ""
+    """Of the talk, as it is to be shown."""
+    team: Annotated[tuple[Member, ...], Field(strict=False, max_length=12)] = ()
+    """Those who took part, with what they did."""
+    thanks: Annotated[tuple[Line, ...], Field(strict=False, max_length=8)] = ()
+    """Whom the talk thanks."""
+
+
+class TalkConfig(Settings):
+    """The talk as an occasion: what no result says."""
+
+    logo: MaybeLine = ""
+    """PNG or JPEG file, relative to the working directory."""
+    en: Occasion = Occasion()
+    """For the deck in English."""
+    zh: Occasion = Occasion()
+    """For the deck in Chinese."""
+
+
 STUDY = TypeAdapter(StudyConfig)
 ASKED = TypeAdapter(Asked)
 MODELS: TypeAdapter[dict[str, VariantConfig]] = TypeAdapter(dict[Name, VariantConfig])
 RECIPES: TypeAdapter[dict[str, Recipe]] = TypeAdapter(dict[Name, Recipe])
 ABLATIONS: TypeAdapter[dict[str, AblationConfig]] = TypeAdapter(dict[Name, AblationConfig])
 CLAIMS: TypeAdapter[list[ClaimConfig]] = TypeAdapter(list[ClaimConfig])
+TALK = TypeAdapter(TalkConfig)
 
 KINDS: Mapping[str, TypeAdapter[Any]] = {
     "config": STUDY,
@@ -247,5 +288,6 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
     "recipes": RECIPES,
     "ablations": ABLATIONS,
     "claims": CLAIMS,
+    "talk": TALK,
 }
 """{kind of file: what it holds}; `workflow/schemas/{kind}.schema.yaml` is made from it."""

@@ -221,6 +221,7 @@ def slides_spec(study: Study, runs: Mapping[str, str], language: str) -> dict[st
             "recipe": dict(recipe),
         },
         "slides": {language: study.slides[language]},
+        "talk": {"logo": study.talk.logo, **study.talk.model_dump(mode="json")[language]},
         "comparison": comparison_spec(study, runs),
         "ablations": {name: ablation_spec(study, name, runs) for name in study.ablations},
     }

@@ -20,6 +20,7 @@ from bakeoff.study.config import (
     AblationConfig,
     Files,
     StudyConfig,
+    TalkConfig,
     VariantConfig,
 )
 from bakeoff.study.layers import (
@@ -69,6 +70,7 @@ class Study:
     ablations: Mapping[str, Ablation]
     claims: Sequence[ClaimConfig]
     slides: Mapping[str, Any]
+    talk: TalkConfig
     config: StudyConfig
     """The configuration as a whole, with what decides no result."""
     left_out: str = ""
@@ -105,7 +107,7 @@ def load_study(
     config, mistakes = parse(STUDY, merged, lambda path: f"{origin(layers, path)}: {dotted(path)}")
     names = _file_names(merged)
     contents, parsed = {}, {}
-    for kind in ("models", "recipes", "ablations", "claims"):
+    for kind in ("models", "recipes", "ablations", "claims", "talk"):
         try:
             contents[kind] = load_yaml(folder / names[kind])
         except UserError as error:
@@ -180,6 +182,7 @@ def load_study(
         ablations=resolved,
         claims=parsed["claims"],
         slides=slides,
+        talk=parsed["talk"],
         config=config,
     )
 
