@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pptx import Presentation
 
 from bakeoff.errors import UserError
-from bakeoff.slides import build_deck, theme
+from bakeoff.slides import build_deck, talk, theme
+from bakeoff.slides.parts import speaking_seconds
 from bakeoff.slides.results import load_results
 from bakeoff.slides.templates import LANGUAGES
 from tests.support.decks import change_rows, deck_path, spec_of, texts, words_of
@@ -21,13 +25,18 @@ from tests.support.decks import change_rows, deck_path, spec_of, texts, words_of
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_ten_slides_then_the_backup(root: Path, language: str) -> None:
     words = words_of(language)
-    backups = {words.templates[f"backup.{part}.kicker"] for part in (
-        "models", "pairs", "ablation", "confusion", "reproducibility", "references")}  # fmt: skip
+    backups = {
+        template
+        for key, template in words.templates.items()
+        if key.endswith(".kicker") and key.removesuffix(".kicker") not in talk.SECONDS
+    }
     slides = Presentation(deck_path(root, language)).slides
     shown = [set(texts(slide)) for slide in slides]
     assert len(shown) > 10
     assert not any(part & backups for part in shown[:10])
     assert all(part & backups for part in shown[10:])
+    assert 8 * 60 <= sum(talk.SECONDS.values()) <= 10 * 60
+    assert len(talk.SECONDS) == 10
     assert set().union(*shown) >= backups
 
 
@@ -63,6 +72,54 @@ def test_no_placeholder_is_left_and_no_title_or_note_is_empty(root: Path, langua
         assert not [shape for shape in slide.placeholders if not shape.text_frame.text]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_notes_take_the_time_of_their_slide(root: Path, language: str) -> None:
+    slides = Presentation(deck_path(root, language)).slides
+    sources = words_of(language).templates["common.sources"].partition("{")[0]
+    for slide, seconds in zip(slides, talk.SECONDS.values(), strict=False):
+        said = slide.notes_slide.notes_text_frame.text.split(f"\n{sources}")[0]
+        assert 0.3 * seconds <= speaking_seconds(said, language) <= 1.05 * seconds, said
+
+
+def test_a_minute_is_as_long_as_people_speak() -> None:
+    assert speaking_seconds("word " * 130, "en") == 60
+    assert speaking_seconds("字" * 240, "zh") == 60
+    assert speaking_seconds("字" * 236 + "ResNet 20", "zh") == 60
+
+
+def test_the_talk_names_who_gives_it(study: Path, tmp_path: Path) -> None:
+    logo = tmp_path / "logo.png"
+    Image.new("RGB", (200, 100), "teal").save(logo)
+    occasion = {
+        **{"logo": str(logo), "subtitle": "A project", "presenter": "Lin Chen", "course": "Vision"},
+        **{"date": "3 July 2026", "thanks": ["the computing centre"]},
+        "team": [{"name": "Lin Chen", "role": "statistics"}, {"name": "Ada Roe", "role": ""}],
+    }
+    build_deck({**spec_of(study), "talk": occasion}, study, "en", tmp_path)
+    first, *slides = Presentation(tmp_path / "deck.en.pptx").slides
+    shown = list(texts(first))
+    assert {"A project", "Lin Chen · Vision · 3 July 2026", "Lin Chen and Ada Roe"} <= set(shown)
+    assert [shape.name for shape in first.shapes if hasattr(shape, "image")] == ["logo"]
+    assert {"Lin Chen: statistics", "Ada Roe", "the computing centre"} <= set(texts(slides[7]))
+
+
+def test_the_picture_of_the_workflow_is_made_from_its_steps(study: Path, tmp_path: Path) -> None:
+    steps = [
+        ("prepare", "train"),
+        ("train", "compare"),
+        ("prepare", "compare"),
+        ("compare", "new_rule"),
+    ]
+    build_deck(spec_of(study), study, "en", tmp_path, steps)
+    slide = Presentation(tmp_path / "deck.en.pptx").slides[3]
+    boxes = {s.text_frame.text: s for s in slide.shapes if s.name == "Step"}
+    assert list(boxes) == ["Prepare the data", "Train and evaluate", "Compare", "new_rule"]
+    lefts = [box.left for box in boxes.values()]
+    assert lefts == sorted(lefts)
+    arrows = [shape for shape in slide.shapes if shape.name == "Arrow"]
+    assert len(arrows) == 3  # that compare reads the data, too, the longer way says
+
+
 def test_chinese_text_has_a_chinese_typeface(root: Path) -> None:
     for slide in Presentation(deck_path(root, "zh")).slides:
         for run in slide._element.iter("{http://schemas.openxmlformats.org/drawingml/2006/main}r"):
@@ -82,6 +139,12 @@ def test_equal_inputs_give_equal_bytes(
     build_deck(spec_of(demo), demo, "zh", tmp_path / "second")
     written = [path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*.*")]
     assert {path.suffix for path in written} == {".pptx", ".png", ".json", ".md"}
+    with zipfile.ZipFile(tmp_path / "first" / "deck.zh.pptx") as deck:
+        books = [name for name in deck.namelist() if name.endswith(".xlsx")]
+        for name in books:
+            with zipfile.ZipFile(io.BytesIO(deck.read(name))) as book:
+                assert b">2025-03-01T09:30:00Z<" in book.read("docProps/core.xml")
+    assert books
     for path in written:
         one, other = (tmp_path / name / path for name in ("first", "second"))
         assert one.read_bytes() == other.read_bytes(), path

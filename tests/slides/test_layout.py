@@ -30,7 +30,10 @@ def test_nothing_overlaps_or_leaves_the_slide(root: Path, language: str) -> None
             assert top >= 0, (number, shape.name)
             assert right <= presentation.slide_width, (number, shape.name)
             assert bottom <= presentation.slide_height, (number, shape.name)
-            if shape.has_table or hasattr(shape, "image") or shape.text_frame.text:
+            if shape.name == "Arrow":
+                continue
+            full = shape.has_table or shape.has_chart or hasattr(shape, "image")
+            if full or shape.text_frame.text:
                 boxes.append((shape.name, left, top, right, bottom))
         for i, (one, left, top, right, bottom) in enumerate(boxes):
             for other, left2, top2, right2, bottom2 in boxes[i + 1 :]:
@@ -56,7 +59,7 @@ def test_pictures_keep_their_shape_and_are_described(root: Path) -> None:
         for shape in slide.shapes
         if hasattr(shape, "image")
     ]
-    assert len(shown) == 6
+    assert len(shown) == 3
     for picture in shown:
         wide, high = picture.image.size
         assert picture.width / picture.height == pytest.approx(wide / high, rel=0.01)
@@ -119,7 +122,7 @@ def test_a_table_that_cannot_fit_is_refused() -> None:
 def test_text_that_does_not_fit_is_refused_with_its_slide(demo: Path, tmp_path: Path) -> None:
     content = slides_yaml()
     content["en"]["method"]["question"] = "A question without an end? " * 60
-    with pytest.raises(UserError, match=r"slide 2 .*config/slides.yaml"):
+    with pytest.raises(UserError, match=r"slide 11 .*config/slides.yaml"):
         build_deck({**spec_of(demo), "slides": content}, demo, "en", tmp_path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,36 @@ def test_every_traced_number_is_on_its_slide(root: Path, language: str) -> None:
             places = list(texts(slide))
         elif entry["where"] == "notes":
             places = [slide.notes_slide.notes_text_frame.text]
+        elif entry["where"] == "chart":
+            plotted = [
+                number for shape in slide.shapes if shape.has_chart for number in ends(shape.chart)
+            ]
+            assert any(number == pytest.approx(entry["value"] * entry["scale"], rel=1e-4, abs=1e-4)
+                       for number in plotted), entry  # fmt: skip
+            continue
         else:
             places = [
-                shape._element.nvPicPr.cNvPr.get("descr")
-                for shape in slide.shapes
-                if hasattr(shape, "image")
+                shape._element.xpath(".//p:cNvPr")[0].get("descr") or "" for shape in slide.shapes
             ]
         assert any(entry["text"] in place for place in places), entry
+
+
+def ends(chart: Any) -> Iterator[float]:
+    """Yield the numbers that a chart shows: lengths or places, and the ends of intervals."""
+    for series in chart.plots[0].series:
+        xml = series._element
+        values = numbers_in(xml, "c:val", "c:yVal")
+        yield from values
+        yield from numbers_in(xml, "c:xVal")
+        for side, sign in (("c:plus", 1), ("c:minus", -1)):
+            lengths = numbers_in(xml, f"c:errBars/{side}")
+            yield from (
+                value + sign * length for value, length in zip(values, lengths, strict=False)
+            )
+
+
+def numbers_in(xml: Any, *paths: str) -> list[float]:
+    return [float(v.text) for path in paths for v in xml.xpath(f"./{path}//c:v")]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

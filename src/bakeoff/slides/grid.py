@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from bakeoff.errors import UserError
 from bakeoff.slides import text as measure
@@ -184,10 +185,18 @@ def _cuts(sheet: Sheet, room: float) -> list[tuple[int, int]]:
 def _even_cuts(sheet: Sheet, room: float) -> list[tuple[int, int]]:
     """Return cuts that fill the sheets evenly: a last one with a single row looks like a mistake."""
     cuts = _cuts(sheet, room)
-    tighter = room
-    while len(cuts) > 1 and len(next_cuts := _cuts(sheet, tighter := tighter - 4)) == len(cuts):
-        cuts = next_cuts
-    return cuts
+    header, *heights = sheet.heights
+    share = sum(heights) / len(cuts)
+    used = 0.0
+    ends: list[int] = []
+    for number, height in enumerate(heights):
+        # A line belongs to the sheet in whose share its middle lies.
+        if len(ends) < min(len(cuts) - 1, int((used + height / 2) / share)):
+            ends.append(number)
+        used += height
+    even = list(pairwise([0, *ends, len(heights)]))
+    fits = all(header + sum(heights[start:stop]) <= room for start, stop in even)
+    return even if fits else cuts
 
 
 def _airy(sheet: Sheet, room: float) -> Sheet:

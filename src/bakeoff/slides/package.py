@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from bakeoff.files import write_bytes
 
+_CREATED = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*(</dcterms)")
 _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)  # what a zip archive can tell
 
 
@@ -38,7 +40,13 @@ def _dated(archive: io.BytesIO, date: datetime) -> bytes:
             member = zipfile.ZipInfo(name, stamp)
             member.compress_type = zipfile.ZIP_DEFLATED
             member.external_attr = 0o644 << 16
-            target.writestr(member, source.read(name))
+            content = source.read(name)
+            if name.endswith(".xlsx"):
+                # The numbers of a native chart, for who edits it.
+                content = _dated(io.BytesIO(content), date)
+            elif name == "docProps/core.xml":
+                content = _CREATED.sub(rf"\g<1>{date:%Y-%m-%dT%H:%M:%SZ}\g<2>".encode(), content)
+            target.writestr(member, content)
     return result.getvalue()
 
 

@@ -59,7 +59,6 @@ TEMPLATES: Mapping[str, str] = {
     "framework.title": "",
     "framework.runs": "",
     "framework.hardware": "",
-    "framework.picture": "",
     "framework.notes": "",
     # contributions and thanks
     "contributions.kicker": "",
