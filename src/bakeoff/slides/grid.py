@@ -14,8 +14,13 @@ from bakeoff.slides.values import Text, plain
 PAD_X, PAD_Y = 6.0, 3.5
 """Margins of a cell, in points."""
 
+RAISED = 1.05
+
 AIRY = 2.1
 """How far the rows of a short table may grow."""
+
+LONG = 14
+"""Words longer than so many font sizes may be broken."""
 
 EVEN_FROM = 13
 """Size of type, in points, down to which a table shrinks so that none of its cells has to wrap."""
@@ -146,7 +151,8 @@ def _widths(grid: Grid, room: float, size: float) -> tuple[float, ...] | None:
         half = 0.55 * heading_wide + 0.6 * size
         two_lines = heading_wide if heading_wide < 3.2 * size else max(heading, half)
         natural.append(max(wide, two_lines, min(heading_wide, 9 * size)) + 2 * PAD_X + 1)
-        floor = max(word, min(wide, 12 * size)) if column.wraps else wide
+        # A name may be one word of any length: programs break it where the line ends.
+        floor = max(min(word, LONG * size), min(wide, 12 * size)) if column.wraps else wide
         least.append(max(floor, two_lines) + 2 * PAD_X + 1)
     if sum(natural) <= room:
         extra = room - sum(natural)
@@ -159,10 +165,15 @@ def _widths(grid: Grid, room: float, size: float) -> tuple[float, ...] | None:
 
 def _height(cells: Sequence[Text], widths: Sequence[float], size: float, bold: bool) -> float:
     tallest = max(
-        measure.height(plain(cell), size, width - 2 * PAD_X, bold)
+        measure.height(plain(cell), size, width - 2 * PAD_X, bold) * _raised(plain(cell))
         for cell, width in zip(cells, widths, strict=True)
     )
     return tallest + 2 * PAD_Y
+
+
+def _raised(text: str) -> float:
+    """Return by how much a table raises the lines of a text: to the height of an East Asian font, if it is in one."""
+    return RAISED if measure.leading(text) > measure.leading("") else 1.0
 
 
 def _wraps(sheet: Sheet) -> bool:

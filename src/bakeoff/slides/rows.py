@@ -130,7 +130,7 @@ def models(results: Results, words: Words) -> Grid:
     )
     columns = (
         Column(words.say("column.rank"), number=True),
-        Column(words.say("column.variant")),
+        Column(words.say("column.variant"), wraps=True),
         Column(words.say("column.family")),
         Column(words.say("column.seeds"), number=True),
         *(Column(heading, number=True) for heading in numbers),
@@ -149,8 +149,8 @@ def pairs(results: Results, words: Words) -> Grid:
     ]
     lines = [_pair_line(results, a, b, words) for a, b in wanted]
     columns = (
-        Column(words.say("column.variant")),
-        Column(words.say("column.other")),
+        Column(words.say("column.variant"), wraps=True),
+        Column(words.say("column.other"), wraps=True),
         Column(words.say("column.delta", confidence=confidence()), number=True),
         Column(words.say("column.p_adjusted"), number=True),
         Column(words.say("column.errors"), number=True),
@@ -164,8 +164,8 @@ def ablation(table: Table, words: Words) -> Grid:
     lines = [_arm_line(table, row, words) for row in table.rows]
     level = confidence()
     columns = (
-        Column(words.say("column.arm")),
-        Column(words.say("column.variant")),
+        Column(words.say("column.arm"), wraps=True),
+        Column(words.say("column.variant"), wraps=True),
         Column(words.say("column.seeds"), number=True),
         Column(words.say("column.mean"), number=True),
         Column(words.say("column.delta", confidence=level), number=True),

@@ -25,6 +25,8 @@ _PERHAPS_WIDE = "“”‘’…—"  # in an East Asian font
 _WIDE = r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
 _MEETING = re.compile(rf"(?<=[{_WIDE}])(?=[^\s{_WIDE}])|(?<=[^\s{_WIDE}])(?=[{_WIDE}])")
 
+_NEAR = re.compile(rf"(?<=[{_WIDE}])[ \u00a0(]|[ \u00a0)](?=[{_WIDE}])")
+
 # What a line break cannot split: a wide character or a run of others up to a blank or a hyphen, with
 # the punctuation that belongs to it. Some programs do not break between such punctuation and a run.
 _RUN = rf"(?:[^\s{_WIDE}-]+-?|-)"
@@ -36,8 +38,8 @@ _TOKEN = re.compile(
 def width(text: str, size: float, bold: bool = False) -> float:
     """Return the width of `text` on one line, in points, at a font size of `size` points."""
     thousandths = sum(_advance(character, bold) for character in text)
-    # Some programs set a little space where scripts meet.
-    thousandths += 250 * len(_MEETING.findall(text))
+    # Some programs set a little space where scripts meet, also beside a blank or a bracket.
+    thousandths += 250 * len(_MEETING.findall(text)) + 150 * len(_NEAR.findall(text))
     return thousandths / 1000 * size
 
 
