@@ -182,6 +182,19 @@ def _claims(whole: Whole) -> Iterator[str]:
             )
 
 
+def logo_mistake(logo: str, folder: Path) -> str | None:
+    """Return what is wrong with the logo of the talk, if there is one; the deck would fail on it after all runs."""
+    if not logo:
+        return None
+    try:
+        start = (folder / logo).read_bytes()[:8]
+    except OSError as error:
+        return f"logo is '{logo}', which cannot be read ({error.strerror}). Name a PNG or JPEG file."
+    if start.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+        return None
+    return f"logo is '{logo}', which is neither a PNG nor a JPEG file. Convert it to one of them."
+
+
 def _root(whole: Whole, folder: Path) -> Iterator[str]:
     config, source = whole.config, whole.said("results_root")
     own = [whole.models[name].builder.rpartition(":")[0] for name in whole.used]

@@ -10,7 +10,7 @@ from typing import Any
 from bakeoff.data.config import DataConfig, DataDescription
 from bakeoff.errors import UserError, did_you_mean
 from bakeoff.study.arms import Ablation, Arm, ArmResolver, Recipes, Training
-from bakeoff.study.checks import Whole, cross_mistakes, recipe_name
+from bakeoff.study.checks import Whole, cross_mistakes, logo_mistake, recipe_name
 from bakeoff.study.claims import ClaimConfig
 from bakeoff.study.config import (
     KINDS,
@@ -120,6 +120,8 @@ def load_study(
         mistakes += check_slides(slides, names["slides"]) if check_slides else []
     except UserError as error:
         mistakes.append(str(error))
+    if "talk" in parsed and parsed["talk"] and (why := logo_mistake(parsed["talk"].logo, folder)):
+        mistakes.append(f"{names['talk']}: {why}")
     if mistakes:
         raise UserError("\n".join(dict.fromkeys(mistakes)))
 
