@@ -96,7 +96,13 @@ EDITS = {
         "src/bakeoff/figures/accuracy_bars.py",
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nUNUSED = 1\n",
-        {"plot accuracy_bars", "report", "provenance", *DECKS},
+        {"plot accuracy_bars", "report", "provenance"},
+    ),
+    "the code of a figure that the deck shows": (
+        "src/bakeoff/figures/learning_curves.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nUNUSED = 1\n",
+        {"plot learning_curves", "report", "provenance", *DECKS},
     ),
     "one recipe's value": (
         "config/recipes.yaml",

@@ -36,7 +36,7 @@ def test_the_crate_links_results_to_runs(root: Path) -> None:
     assert len(slides) == len(load_slides(load_graph(root), DECK))
     based = [ids(slide.get("isBasedOn", [])) for slide in slides]
     assert any({"../comparison/pairwise.csv", *every_run} <= found for found in based)
-    assert any("../slides/assets/ablation_deltas.en.png" in found for found in based)
+    assert any("../slides/assets/learning_curves.en.png" in found for found in based)
 
 
 def test_the_crate_links_runs_to_configuration_code_data_and_machine(root: Path) -> None:

@@ -90,13 +90,12 @@ def test_a_number_on_a_slide_is_traced(root: Path, graph: Graph) -> None:
 
 def test_a_slide_is_traced_with_its_pictures(root: Path, graph: Graph) -> None:
     (slide, *_) = (
-        s for s in load_slides(graph, DECK) if any("ablation_deltas" in p for p in s.pictures)
+        s for s in load_slides(graph, DECK) if any("learning_curves" in p for p in s.pictures)
     )
     found = trace(root / DECK, slide=slide.number)
     told = " ".join(texts(found.step))
     assert slide.title in told
-    assert "slides/assets/ablation_deltas.en.png, made by slides/en" in told
-    assert "ablation/ghost.csv, made by ablations/ghost" in told
+    assert "slides/assets/learning_curves.en.png, made by slides/en" in told
     assert {(run.variant, run.seed) for run in found.runs} >= {(variant, 0) for variant in COMPARED}
 
 
