@@ -18,11 +18,12 @@ from bakeoff.slides.parts import (
     protocol_name,
     say,
     sheets,
+    span_of,
     table,
 )
 from bakeoff.slides.results import Results
 from bakeoff.slides.theme import Box
-from bakeoff.slides.values import Text, Value
+from bakeoff.slides.values import Text
 from bakeoff.slides.words import Words
 
 SIZES = theme.BODY_SIZES[2:]
@@ -219,15 +220,9 @@ def _tables(
 def _seeds_text(results: Results, words: Words) -> Text:
     if not results.repeated:
         return words.say("method.card.seeds.text.one_seed")
-    models, tables = results.models, results.ablations.values()
-    seeds = words.span(models.over("min", "seeds", whole), models.over("max", "seeds", whole))
+    tables = [*results.ablations.values()]
+    seeds = span_of([results.models], "seeds", words)
     if not tables:
         return words.say("method.card.seeds.text.repeated", seeds=seeds)
-    least = min((table.over("min", "seeds", whole) for table in tables), key=_content)
-    most = max((table.over("max", "seeds", whole) for table in tables), key=_content)
-    arms = words.span(least, most)
+    arms = span_of(tables, "seeds", words)
     return words.say("method.card.seeds.text.with_ablations", seeds=seeds, arm_seeds=arms)
-
-
-def _content(value: Value) -> float:
-    return float(value.content)

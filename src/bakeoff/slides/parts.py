@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from bakeoff.slides import findings, pictures, theme
 from bakeoff.slides.canvas import Page
+from bakeoff.slides.formats import whole
 from bakeoff.slides.grid import Grid, Sheet, lay_out
 from bakeoff.slides.results import Results
+from bakeoff.slides.tables import Table
 from bakeoff.slides.theme import Box
 from bakeoff.slides.values import Text, Value, plain
 from bakeoff.slides.words import Words
@@ -96,3 +98,14 @@ def claims_key(results: Results) -> str:
     if not results.claims.rows:
         return "none"
     return "none_tested" if findings.none_tested(results) else "tested"
+
+
+def span_of(tables: Sequence[Table], column: str, words: Words) -> Text:
+    """Return from which whole number to which one a column goes in all of these tables."""
+    least = min((table.over("min", column, whole) for table in tables), key=_content)
+    most = max((table.over("max", column, whole) for table in tables), key=_content)
+    return words.span(least, most)
+
+
+def _content(value: Value) -> float:
+    return float(value.content)

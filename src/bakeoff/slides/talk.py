@@ -21,6 +21,7 @@ from bakeoff.slides.parts import (
     claims_key,
     dataset_name,
     protocol_name,
+    span_of,
     speak,
     table,
 )
@@ -80,8 +81,8 @@ def title(deck: Deck, results: Results, words: Words) -> None:
     first, last = results.first_start(), results.last_end()
     dates = "one_day" if first.text == last.text else "period"
     # Arms may be trained for longer than what is compared.
-    epochs = _span([models, *results.ablations.values()], "epochs", words)
-    seeds = _span([models], "seeds", words)
+    epochs = span_of([models, *results.ablations.values()], "epochs", words)
+    seeds = span_of([models], "seeds", words)
     details = [
         words.say(
             "title.study", study=study.value("study.name"), protocol=protocol_name(results, words)

@@ -189,7 +189,9 @@ def logo_mistake(logo: str, folder: Path) -> str | None:
     try:
         start = (folder / logo).read_bytes()[:8]
     except OSError as error:
-        return f"logo is '{logo}', which cannot be read ({error.strerror}). Name a PNG or JPEG file."
+        return (
+            f"logo is '{logo}', which cannot be read ({error.strerror}). Name a PNG or JPEG file."
+        )
     if start.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
         return None
     return f"logo is '{logo}', which is neither a PNG nor a JPEG file. Convert it to one of them."
