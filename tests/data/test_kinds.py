@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from bakeoff.data import DataConfig, load_meta, load_split, prepare, verify
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.kinds import find_kind, kind_names
+from bakeoff.data.own import OwnConfig
 from bakeoff.errors import UserError
 from bakeoff.study.figures import find_figures
 from tests.support.archives import md5, python2_pickle, records, tar_bytes
@@ -94,7 +95,7 @@ def test_a_kind_says_what_it_is(kind: str) -> None:
     described = config.describe()
     assert type(config) is find_kind(kind)
     assert set(described.title) == {"en", "zh"}
-    assert described.name == kind
+    assert described.name == ("own_images" if isinstance(config, OwnConfig) else kind)
     assert config.decides() == type(config).model_validate(config.decides()).decides()
 
 

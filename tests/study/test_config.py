@@ -131,7 +131,7 @@ DRAWN = "kind: shapes, shapes: {train_images: 3000, test_images: 500, seed: 0}"
         ("seeds: [0]", "seeds is [0], expected a mapping"),
         # Data.
         ("data: {kind: cifar}", 'data.kind is "cifar" (did you mean'),
-        ("data: {kind: archive}", 'data.kind is "archive", expected one of "cifar10", "cifar100", "shapes"'),
+        ("data: {kind: archive}", 'data.kind is "archive", expected one of "cifar10", "cifar100", "image_fold'),
         ("data: {classes: 1}", "data.classes is 1, expected at least 2"),
         ("data: {classes: 50}", "data.classes is 50, but CIFAR-100 has 100. Leave it out."),
         ("data: {image_size: 64}", "data.image_size is 64, but the images of CIFAR-100 have 32 pixels"),

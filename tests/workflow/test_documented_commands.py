@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.photos import write_photos
 from tests.support.project import REPOSITORY, Project, make_project, project_environment
 
 PAGES = (
@@ -46,6 +47,7 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = make_project(tmp_path_factory.mktemp("documented") / "project")
     archive = project.folder / "cifar-100-binary.tar.gz"
     archive.write_bytes(b"not looked into by a plan")
+    write_photos(project.folder / "photos")
     return project
 
 

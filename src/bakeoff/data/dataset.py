@@ -42,3 +42,5 @@ class Dataset:
     superclasses: tuple[str, ...] | None
     class_to_superclass: tuple[int, ...] | None
     source: DataSource
+    held_out: Labels | None = None
+    """Images of train that come from a validation split of their own; None where some have to be chosen."""

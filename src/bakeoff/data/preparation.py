@@ -31,7 +31,15 @@ def prepare(config: DataConfig, source: Path | None, out: Path) -> None:
     seed = config.validation.seed
     train = _limited(dataset.train, config.limit.train, seed, Purpose.LIMIT_TRAIN)
     test = _limited(dataset.test, config.limit.test, seed, Purpose.LIMIT_TEST)
-    validation = hold_out(train.fine, config.validation.images, seed)
+    if dataset.held_out is None:
+        validation = hold_out(train.fine, config.validation.images, seed)
+    elif config.limit.train is None:
+        validation = dataset.held_out
+    else:
+        raise UserError(
+            "data.limit.train leaves out images of train, but these data have a validation split of their own. Set "
+            "data.limit.train to null."
+        )
     mean, std = channel_statistics(np.delete(train.images, validation, axis=0))
 
     write_arrays(out, train, test, validation, dataset.class_to_superclass)

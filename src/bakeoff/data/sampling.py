@@ -15,6 +15,7 @@ class Purpose(IntEnum):
     VALIDATION = 0
     LIMIT_TRAIN = 1
     LIMIT_TEST = 2
+    TEST = 3
 
 
 def stratified_sample(labels: Labels, size: int, seed: int, purpose: Purpose) -> Labels:
