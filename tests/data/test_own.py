@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from pydantic import ValidationError
@@ -265,3 +269,71 @@ def test_shares_of_one_are_levels() -> None:
     halves = from_array(np.full((4, 4), 0.5, np.float32), "x")
     assert np.asarray(halves).max() in (127, 128)
     assert np.asarray(from_array(np.full((4, 4, 1), 9, np.int32), "x")).max() == 9
+
+
+# --- parquet
+
+
+def parquet(place: Path, root: Path, **changes: Any) -> Path:
+    """Write the images of a folder as the hub does: the files' bytes, and names in the metadata."""
+    place.mkdir()
+    for split in ("train", "test", "validation"):
+        files = sorted((root / split).glob("*/*.png"))
+        if not files:
+            continue
+        columns = {
+            "image": [{"bytes": f.read_bytes(), "path": f.name} for f in files],
+            "label": [CLASSES.index(f.parent.name) for f in files],
+        }
+        described = {"info": {"features": {"label": {"names": list(CLASSES)}}}}
+        table = pa.table(columns | changes).replace_schema_metadata(
+            {"huggingface": json.dumps(described)}
+        )
+        half = len(files) // 2
+        for number, part in enumerate((table[:half], table[half:])):
+            pq.write_table(part, place / f"{split}-0000{number}-of-00002.parquet")
+    return place
+
+
+def test_parquet_files_of_the_same_images_are_the_same_data(tmp_path: Path) -> None:
+    root = folder(tmp_path / "photos", train=6, test=2, validation=2)
+    prepare(config("image_folder", root), None, tmp_path / "a")
+    own = config("parquet", parquet(tmp_path / "hub", root))
+    assert own.describe().classes == 3
+    prepare(own, None, tmp_path / "b")
+    one, other = load_meta(tmp_path / "a"), load_meta(tmp_path / "b")
+    assert other.classes == CLASSES
+    assert one.checksum == other.checksum
+
+
+def test_labels_may_be_names_and_images_arrays(tmp_path: Path) -> None:
+    place = tmp_path / "hub"
+    place.mkdir()
+    for split in ("train", "test"):
+        table = {"pixels": [[[9] * 4] * 4] * 6, "kind": ["b", "a"] * 3}
+        pq.write_table(pa.table(table), place / f"{split}.parquet")
+    own = config(
+        "parquet", place, image_column="pixels", label_column="kind", validation={"images": 2}
+    )
+    prepare(own, None, tmp_path / "a")
+    assert load_meta(tmp_path / "a").classes == ("a", "b")
+    images, labels, _ = load_split(tmp_path / "a", "train")
+    assert images.min() == images.max() == 9
+    assert labels.tolist() == [1, 0] * 3
+    with pytest.raises(UserError, match=r"no column 'label'.*it has pixels, kind"):
+        config("parquet", place).check()
+
+
+def test_files_that_are_no_parquet_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "hub"
+    place.mkdir()
+    with pytest.raises(UserError, match=r"has no train\*\.parquet"):
+        config("parquet", place).check()
+    (place / "train.parquet").write_bytes(b"nothing of the kind")
+    with pytest.raises(UserError, match="no parquet file that can be read"):
+        config("parquet", place).check()
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(UserError, match=r"needs pyarrow.*bakeoff\[parquet\]"):
+        config("parquet", place).check()
