@@ -6,6 +6,7 @@ not matter.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -162,5 +163,8 @@ def is_same(path: Path, then: FileState, *, thorough: bool = False) -> bool:
 
 
 def _folder_digest(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return sha256_text(repr([(str(p.relative_to(folder)), p.stat().st_size) for p in files]))
+    # A folder of images may have 200,000 files, and this is asked at each parse: `Path` is five times as slow.
+    start = len(f"{folder}{os.sep}")
+    files = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)  # noqa: PTH118
+    found = [(path[start:], os.stat(path).st_size) for path in files if os.path.isfile(path)]  # noqa: PTH113, PTH116
+    return sha256_text(repr(sorted(found, key=lambda each: each[0].split(os.sep))))

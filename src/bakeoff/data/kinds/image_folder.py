@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -146,11 +147,17 @@ class Data(OwnConfig):
         """Return {class: its files, sorted}; without hidden ones; links are followed, but never in a circle."""
         if not folder.is_dir():
             raise UserError(f"data.path: '{folder}' is no folder; expected {self.WHAT}.")
-        return {
-            entry.name: sorted(_below(entry))
-            for entry in sorted(folder.iterdir())
-            if entry.is_dir() and not entry.name.startswith(".")
-        }
+        return _listed(folder)
+
+
+@lru_cache(maxsize=16)
+def _listed(folder: Path) -> dict[str, list[Path]]:
+    """Return the files of each class folder. Each parse asks often, and there may be 200,000 of them."""
+    return {
+        entry.name: sorted(_below(entry))
+        for entry in sorted(folder.iterdir())
+        if entry.is_dir() and not entry.name.startswith(".")
+    }
 
 
 def _below(folder: Path) -> Iterator[Path]:
