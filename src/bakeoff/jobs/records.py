@@ -167,4 +167,4 @@ def _folder_digest(folder: Path) -> str:
     start = len(f"{folder}{os.sep}")
     files = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)  # noqa: PTH118
     found = [(path[start:], os.stat(path).st_size) for path in files if os.path.isfile(path)]  # noqa: PTH113, PTH116
-    return sha256_text(repr(sorted(found, key=lambda each: each[0].split(os.sep))))
+    return sha256_text(repr(sorted(found, key=lambda each: each[0].split(os.sep))))  # noqa: PTH206
