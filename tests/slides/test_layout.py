@@ -9,7 +9,7 @@ import pytest
 from pptx import Presentation
 
 from bakeoff.errors import UserError
-from bakeoff.slides import build_deck, theme
+from bakeoff.slides import build_deck, talk, theme
 from bakeoff.slides import text as measure
 from bakeoff.slides.grid import Column, Grid, Line, lay_out, lay_out_blocks
 from bakeoff.slides.templates import LANGUAGES
@@ -50,6 +50,22 @@ def test_no_font_is_smaller_than_eleven_points(root: Path, language: str) -> Non
             if element.tag.endswith("}rPr")
         ]
         assert min(sizes) >= 1100
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_talk_is_readable_from_the_last_row(root: Path, language: str) -> None:
+    """Fourteen points and more, but for topic, foot, and charts and tables with many names."""
+    slides = list(Presentation(deck_path(root, language)).slides)[: len(talk.SECONDS)]
+    small = ("Topic", "Footer", "Slide number", "Table", "Set-up", "Chart")
+    for number, slide in enumerate(slides, start=1):
+        for shape in slide.shapes:
+            sizes = [
+                int(each.get("sz")) for each in shape._element.iter() if each.tag.endswith("}rPr")
+            ]
+            if sizes and shape.name not in small:
+                assert min(sizes) >= 1400, (number, shape.name)
+            if shape.name in ("Table", "Set-up"):
+                assert min(sizes) >= 1200, (number, shape.name)
 
 
 def test_pictures_keep_their_shape_and_are_described(root: Path) -> None:

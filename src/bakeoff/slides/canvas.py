@@ -74,6 +74,15 @@ class Page:
         """Tell whether paragraphs fit into `box` in one of `sizes`."""
         return _fitting(_paragraphs(paragraphs), box, sizes) is not None
 
+    def what_fits(
+        self, box: Box, paragraphs: Sequence[Paragraph | Text], sizes: Sequence[float]
+    ) -> Sequence[Paragraph | Text]:
+        """Return the first of `paragraphs`, as many as fit into `box` in one of `sizes`; one in any case."""
+        count = len(paragraphs)
+        while count > 1 and not self.fits(box, paragraphs[:count], sizes):
+            count -= 1
+        return paragraphs[:count]
+
     def height(
         self, box: Box, paragraphs: Sequence[Paragraph | Text], sizes: Sequence[float]
     ) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -84,6 +85,22 @@ def lay_out(
     sheet = next((s for s in fitting if s.size >= EVEN_FROM and not _wraps(s)), fitting[0])
     parts = (_part(sheet, start, stop) for start, stop in _even_cuts(sheet, room[1]))
     return [_airy(part, room[1]) for part in parts]
+
+
+def lay_out_first(
+    make: Callable[[int], Grid], most: int, room: tuple[float, float], sizes: Sequence[float]
+) -> Sheet:
+    """Return the sheet of a table with as many of `most` rows as fit into `room`, smaller than `sizes` where it must.
+
+    `make` returns the table with its first so many rows.
+    """
+    for tried in (sizes, [size for size in TABLE_SIZES if size < min(sizes)]):
+        for count in range(most, 0, -1):
+            with suppress(UserError):
+                sheet, *others = lay_out(make(count), room, tried)
+                if not others:
+                    return sheet
+    return lay_out(make(1), room)[0]
 
 
 def lay_out_blocks(

@@ -13,7 +13,7 @@ from bakeoff.slides import recipe as recipe_tables
 from bakeoff.slides.canvas import Deck, Page, Paragraph, Style
 from bakeoff.slides.charts import Bar, Dot
 from bakeoff.slides.formats import Format, percent, signed, three_digits, whole
-from bakeoff.slides.grid import Column, Grid, Line, lay_out
+from bakeoff.slides.grid import Column, Grid, Line, lay_out_first
 from bakeoff.slides.parts import (
     PROTOCOLS,
     Leftover,
@@ -50,9 +50,9 @@ HEADING = Style(theme.ACCENT, bold=True)
 NEXT_HEADING = Style(theme.ACCENT, bold=True, gap=1.2)
 LEAD = Style(gap=0.7)
 SIZES = (20, 18, 17, 16, 15, 14)
-SMALLER = (18, 17, 16, 15, 14, 13, 12)
-"""Of text beside a chart or a rule."""
-TABLE_SIZES = (17, 16, 15, 14, 13, 12)
+SMALLER = (18, 17, 16, 15, 14)
+"""Of text beside a chart or a rule; what does not fit is said, and stands behind the talk."""
+TABLE_SIZES = (17, 16, 15, 14)
 CHART_SIZE = 14.0
 LEGEND = 60.0
 """Height left for the meaning of the colours, in points."""
@@ -111,7 +111,7 @@ def title(deck: Deck, results: Results, words: Words) -> None:
         page.block(box, theme.PALE, name="Panel")
         page.write(
             box.inner(16, 10), [Paragraph(text, Style(gap=0.3)) for text in warnings],
-            (16, 15, 14, 13), anchor="middle",
+            (16, 15, 14), anchor="middle",
         )  # fmt: skip
     notes = words.say(
         "title.notes",
@@ -205,9 +205,14 @@ def framework(deck: Deck, results: Results, words: Words, steps: Sequence[tuple[
     lines.append(Line((words.say("framework.runs"), (results.run_count(),))))
     machines = records.machines(results, words)[:MOST_MACHINES]
     lines += [Line((words.say("framework.hardware"), text)) for text in machines]
-    grid = Grid((Column(words.say("protocol.setting")), Column((), wraps=True)), tuple(lines))
-    left, right = page.body.columns(1.7, 1, gap=36) if steps else (page.body, page.body)
-    sheet, *_ = lay_out(grid, (right.width, right.height), TABLE_SIZES)
+    columns = (Column(words.say("protocol.setting")), Column((), wraps=True))
+    left, right = page.body.columns(1.35, 1, gap=28) if steps else (page.body, page.body)
+    sheet = lay_out_first(
+        lambda count: Grid(columns, tuple(lines[:count])),
+        len(lines),
+        (right.width, right.height),
+        TABLE_SIZES,
+    )
     page.table(right, sheet, "Set-up")
     if steps:
         workflow.draw(page, left, steps, words)
@@ -218,7 +223,7 @@ def overall(deck: Deck, results: Results, words: Words) -> None:
     """5: accuracy of all variants, and whether one is ahead."""
     head = findings.headline(results)
     page = deck.topic(words.say("overall.kicker"), words.tell(head))
-    chart, side = page.body.columns(1, 1, gap=28)
+    chart, side = page.body.columns(1, 1.3, gap=20)
     shown = findings.networks(results)[:MOST_BARS]
     baselines = findings.baselines(results)
     bars = [_bar(results, row, baselines) for row in shown]
@@ -236,12 +241,17 @@ def overall(deck: Deck, results: Results, words: Words) -> None:
     if not results.repeated:
         texts.append(words.say("overall.images_only"))
     room = side.height - LEGEND
-    sheet, *_ = lay_out(rows.leading(results, words, MOST_ROWS), (side.width, room), TABLE_SIZES)
+    sheet = lay_out_first(
+        lambda count: rows.leading(results, words, count),
+        min(MOST_ROWS, len(shown)),
+        (side.width, room),
+        TABLE_SIZES,
+    )
     page.table(side, sheet, "Table")
     if results.repeated:
         key = "colours_baseline" if any(row in baselines for row in shown) else "colours"
         _, below = side.top_part(sum(sheet.heights))
-        page.write(below, [Paragraph(words.say(f"overall.{key}"), CAPTION)], (15, 14, 13, 12))
+        page.write(below, [Paragraph(words.say(f"overall.{key}"), CAPTION)], (15, 14))
     speak(page, words, SECONDS["overall"], words.say("overall.notes"), words.tell(head), *texts)
 
 
@@ -291,7 +301,8 @@ def efficiency(deck: Deck, results: Results, words: Words) -> None:
         words.say("efficiency.alt"),
         tuple(value for dot in dots for value in (dot.x, dot.y, *(dot.interval or ()))),
     )
-    page.write(side, [Paragraph(text, BULLET) for text in texts], SMALLER, anchor="middle")
+    shown_texts = page.what_fits(side, [Paragraph(text, BULLET) for text in texts], SMALLER)
+    page.write(side, shown_texts, SMALLER, anchor="middle")
     limit = [words.say("efficiency.ratio_limit")] if ratio is not None else []
     speak(page, words, SECONDS["efficiency"], words.say("efficiency.notes"), *texts, *limit)
 
@@ -318,7 +329,9 @@ def ablations(deck: Deck, results: Results, words: Words) -> None:
         [Paragraph(name, HEADING), *(Paragraph(text, Style(gap=0.3)) for text in sentences[:2])]
         for (name, _), sentences in zip(shown, told, strict=True)
     ]
-    page.write_alike(texts.rows(*[1] * len(shown), gap=12), blocks, SMALLER)
+    boxes = texts.rows(*[1] * len(shown), gap=12)
+    fitting = [page.what_fits(*pair, SMALLER) for pair in zip(boxes, blocks, strict=True)]
+    page.write_alike(boxes, fitting, SMALLER)
 
 
 def _arm_bars(name: Text, arms: Table, words: Words) -> list[Bar]:
@@ -374,6 +387,10 @@ def conclusions(deck: Deck, results: Results, words: Words) -> None:
         words.say(f"conclusions.title.{key}", best=best, dataset=dataset),
     )
     found = [words.tell(head)]
+    if claims_key(results) == "none_tested":
+        found.append(words.say("claims.title.none_tested"))
+    else:
+        found += [words.tell(finding) for finding in findings.claims_of(results)]
     if not results.repeated:
         found += _of_one_seed(results, words)
     else:
@@ -382,10 +399,6 @@ def conclusions(deck: Deck, results: Results, words: Words) -> None:
         for label, arms in zip(names, results.ablations.values(), strict=True):
             sentence = words.tell(findings.verdicts(arms, words)[0])
             found.append((*label, words.templates["common.colon"], *sentence))
-    if claims_key(results) == "none_tested":
-        found.append(words.say("claims.title.none_tested"))
-    else:
-        found += [words.tell(finding) for finding in findings.claims_of(results)]
     subjects = {"found": found, "unknown": _limits(results, words, dataset)}
     boxes, blocks = [], []
     for box, (name, texts) in zip(
@@ -396,7 +409,8 @@ def conclusions(deck: Deck, results: Results, words: Words) -> None:
         page.block(Box(box.left, heading.top + 28, box.width, 1.5), theme.ACCENT, name="Rule")
         boxes.append(below)
         blocks.append([Paragraph(text, BULLET) for text in texts])
-    page.write_alike(boxes, blocks, SMALLER)
+    fitting = [page.what_fits(*pair, SMALLER) for pair in zip(boxes, blocks, strict=True)]
+    page.write_alike(boxes, fitting, SMALLER)
     speak(page, words, SECONDS["conclusions"], words.say("conclusions.notes"), *found)
 
 
