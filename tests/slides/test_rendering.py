@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from pptx import Presentation
 
+from bakeoff.errors import UserError
 from bakeoff.slides import build_deck
+from bakeoff.slides.pdf import write_pdf
 from bakeoff.slides.templates import LANGUAGES
 from tests.support.decks import CLAIMS, make_root, spec_of
 from tests.support.fake_study import FakeStudy, full_study, small_study
@@ -226,3 +228,14 @@ def test_the_widest_font_is_in_use(decks: list[Path], tmp_path: Path) -> None:
         env=environment,
     )
     assert "DejaVu Sans" in found.stdout
+
+
+def test_a_deck_becomes_a_pdf(
+    decks: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pdf(decks[0], tmp_path / "deck.pdf")
+    assert len(list(words_of_pages(tmp_path / "deck.pdf"))) == len(Presentation(decks[0]).slides)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="made by LibreOffice, which is not here"):
+        write_pdf(decks[0], tmp_path / "other.pdf")
+    assert not (tmp_path / "other.pdf").exists()

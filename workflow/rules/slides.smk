@@ -38,3 +38,25 @@ rule deck:
         steps=lambda wildcards: state().jobs.steps(f"slides/{wildcards.language}"),
     script:
         "../scripts/deck.py"
+
+
+rule deck_pdf:
+    """The talk's pages as a PDF file, where LibreOffice is; asked for by the target `pdf`."""
+    input:
+        deck="<root>/slides/deck.{language}.pptx",
+    output:
+        pdf=update("<root>/slides/deck.{language}.pdf"),
+    log:
+        "<root>/logs/deck_pdf/{language}.log",
+    localrule: True
+    conda:
+        "../envs/bakeoff.yaml"
+    params:
+        spec=lambda wildcards: f"slides/{wildcards.language}",
+    script:
+        "../scripts/deck_pdf.py"
+
+
+rule pdf:
+    input:
+        expand("<root>/slides/deck.{language}.pdf", language=LANGUAGES),
