@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,7 +87,9 @@ def test_a_checkpoint_that_another_process_has_just_set_aside(
 @pytest.mark.parametrize("processes", [2, 3, 4, 8])
 def test_processes_sum_gradients_in_the_fixed_order(processes: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.support.exchange", str(processes), str(tmp_path)]
-    subprocess.run(command, check=True, timeout=120, cwd=REPOSITORY)
+    # By path, because a job's environment, which other tests take on, has Python not look where it was started.
+    paths = os.pathsep.join([str(REPOSITORY / "src"), str(REPOSITORY)])
+    subprocess.run(command, check=True, timeout=120, env={**os.environ, "PYTHONPATH": paths})
     outcomes = [
         json.loads((tmp_path / f"{rank}.json").read_text(encoding="utf-8"))
         for rank in range(processes)
