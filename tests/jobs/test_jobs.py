@@ -85,3 +85,19 @@ def test_damaged_entries_of_the_cache_are_made_anew(tmp_path: Path) -> None:
     assert _read(cache) == {"a": whole}
     cache.write_text("[1]")
     assert _read(cache) == {}
+
+
+def test_a_folder_is_what_a_reader_of_images_sees(tmp_path: Path) -> None:
+    folder, linked = tmp_path / "images", tmp_path / "elsewhere"
+    for path, text in ((folder / "cat/1.png", "one"), (linked / "2.png", "two")):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    (folder / "dog").symlink_to(linked)
+    (folder / "cat" / "loop").symlink_to(folder)
+    before = file_state(folder).digest
+    (folder / "cat" / ".hidden").write_text("nothing that is an image")
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "3.png").write_text("three")
+    assert file_state(folder).digest == before
+    (linked / "4.png").write_text("an image more, behind a link")
+    assert file_state(folder).digest != before
