@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from bakeoff.data.config import DataDescription
+from bakeoff.data.listing import visible_files
 from bakeoff.data.own import OwnConfig, checked
 from bakeoff.errors import UserError
 from bakeoff.settings import Seed
@@ -154,18 +154,7 @@ class Data(OwnConfig):
 def _listed(folder: Path) -> dict[str, list[Path]]:
     """Return the files of each class folder. Each parse asks often, and there may be 200,000 of them."""
     return {
-        entry.name: sorted(_below(entry))
+        entry.name: sorted(map(Path, visible_files(entry)))
         for entry in sorted(folder.iterdir())
         if entry.is_dir() and not entry.name.startswith(".")
     }
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    seen = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        folders[:] = [] if real in seen else sorted(f for f in folders if not f.startswith("."))
-        if real in seen:
-            continue
-        seen.add(real)
-        yield from (Path(place) / name for name in files if not name.startswith("."))
