@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bakeoff.analysis.ablation import ablate, ablation_table
+from bakeoff.analysis.ablation import ablate, arm_table, load_arms
 from bakeoff.analysis.tables import read_table
 from bakeoff.errors import UserError
 from bakeoff.files import read_json
@@ -59,14 +59,15 @@ def test_a_large_effect_is_significant_with_seeds_and_never_with_one(tmp_path: P
             epochs=2,
         )
         root = fake_study.write_study(tmp_path / str(len(seeds)), study)
-        table = ablation_table(read_json(root / "specs/ablations/harm.json"), root / "runs")
+        spec = read_json(root / "specs/ablations/harm.json")
+        table = arm_table(spec, load_arms(spec, root / "runs"))
         assert table["verdict"].iloc[1] == ("worse" if len(seeds) > 1 else "one seed")
 
 
 def test_an_unknown_baseline_is_named(tmp_path: Path) -> None:
     spec = {"ablation": "eca", "baseline": "nine", "arms": [{"arm": "none"}]}
     with pytest.raises(UserError, match=r"no arm 'nine'.*did you mean 'none'"):
-        ablation_table(spec, tmp_path)
+        load_arms(spec, tmp_path)
 
 
 def test_arms_of_one_network_that_are_trained_otherwise_are_different_treatments(

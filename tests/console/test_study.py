@@ -26,7 +26,7 @@ from bakeoff.console.study import (
     share_done,
     time_left,
 )
-from bakeoff.console.table import runs_table
+from bakeoff.console.table import runs_table, study_view
 from bakeoff.errors import UserError
 from bakeoff.jobs.records import ended, save_record, start_record
 from bakeoff.launch.slurm import SlurmJob
@@ -221,6 +221,23 @@ def test_a_failed_run_says_why(root: Path) -> None:
         "failed",
         "resnet_56/seed0: the loss is not finite.",
     )
+
+
+def test_a_run_that_diverged_is_over_and_says_where(root: Path) -> None:
+    complete(root)
+    folder = root / "runs/resnet_20/seed0"
+    how = {"what": "loss", "step": 40, "epoch": 1, "learning_rate": 12.5}
+    write(folder / "metrics.json", {**METRICS, "test": None, "diverged": how})
+    record = start_record(root, SPEC, {}, [])
+    save_record(root, "runs/resnet_20/seed0", ended(root, record, [str(folder / "metrics.json")]))
+    found = status(root, "resnet_20/seed0")
+    assert (found.state, found.reason) == ("diverged", "diverged at step 40")
+    assert (found.top1, found.share, found.epoch) == (None, 1.0, 1)
+    shown = Console(file=io.StringIO(), width=100)
+    runs = Reader(load_study(root)).read()
+    shown.print(study_view("small", runs, runs))
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert "resnet_20 seed 0 diverged at step 40" in text and "1 diverged" in text
 
 
 def test_all_is_weighted_by_work_and_the_rest_goes_at_the_speed_of_what_runs(root: Path) -> None:

@@ -526,6 +526,19 @@ def _title_open(f: Facts, m: Mapping[str, str]) -> None:
     assert not ((f.study.arms["ci_low"] > 0) | (f.study.arms["ci_high"] < 0)).any()
 
 
+@rule("This study has no ablation", "本研究不含消融实验")
+def _title_none(f: Facts, m: Mapping[str, str]) -> None:
+    assert len(f.study.models) == len(f.study.arms) == 1
+
+
+@rule(
+    "No ablation could be judged, because its trainings diverged",
+    "训练发散，没有消融实验可供判定",
+)
+def _title_diverged(f: Facts, m: Mapping[str, str]) -> None:
+    assert len(f.study.arms) < 2
+
+
 @rule(
     "Ablations with one seed: no effect can be told from chance; shown to try the pipeline",
     "消融实验只有一个种子：效应无法与偶然波动区分，仅用于演示流程",

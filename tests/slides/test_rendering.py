@@ -41,7 +41,7 @@ STEPS = (
     ),
     *(("compare", "claims"), ("ablate", "claims"), ("claims", "deck"), ("compare", "deck")),
 )
-NARROW = ("Liberation", "Carlito", "Arial", "Helvetica", "Calibri")
+WIDE = ("DejaVu Sans", "Noto Sans CJK")
 OCCASION = {
     **{"logo": "", "subtitle": "A course project", "presenter": "Lin Chen", "course": "Vision"},
     **{"date": "3 July 2026", "thanks": ["the computing centre", "our tutor"]},
@@ -136,7 +136,7 @@ def without_narrow_fonts(folder: Path) -> Path:
     hidden = "".join(
         f'<rejectfont><pattern><patelt name="family"><string>{family}</string></patelt></pattern></rejectfont>'
         for family in installed_families()
-        if family.startswith(NARROW)
+        if not family.startswith(WIDE)
     )
     path = folder / "fonts.conf"
     path.write_text(

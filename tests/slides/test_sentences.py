@@ -18,7 +18,7 @@ from bakeoff.analysis import verdicts
 from bakeoff.analysis.ablation import arm_table
 from bakeoff.analysis.claims import CLAIMS, Tables, claim_row
 from bakeoff.analysis.comparison import comparison_tables
-from bakeoff.analysis.networks import NetworkRuns
+from bakeoff.analysis.networks import DIVERGED, NetworkRuns, Networks
 from bakeoff.analysis.statistics import Answers, contrasts
 from bakeoff.slides import findings
 from bakeoff.slides.results import Results
@@ -41,7 +41,8 @@ KINDS = (
         "two variants",
         "one variant",
     ),
-    *("a run is missing", "far apart", "one judged", "one network"),
+    *("a run is missing", "far apart", "one judged", "one network", "a run diverged"),
+    "a variant diverged",
 )
 STUDY = {"name": "s", "dataset": "cifar100", "protocol": "uniform", "epochs": 200}
 
@@ -95,12 +96,17 @@ def draw(kind: str, seed: int) -> Study:
     if kind in ("aliases", "one network"):
         runs[NAMES[0]] = NAMES[1]
     used = {name: networks[name] for name in dict.fromkeys(runs.values())}
-    return tables(runs, used, rng)
+    diverged = []
+    if kind == "a run diverged":
+        diverged = [NAMES[int(rng.integers(count))]]
+    if kind == "a variant diverged":
+        diverged = [NAMES[int(rng.integers(count))]]
+        del used[diverged[0]]
+    lost = pd.DataFrame([{"variant": name} for name in diverged], columns=DIVERGED)
+    return tables(runs, Networks(used, lost), rng)
 
 
-def tables(
-    runs: Mapping[str, str], used: Mapping[str, NetworkRuns], rng: np.random.Generator
-) -> Study:
+def tables(runs: Mapping[str, str], used: Networks, rng: np.random.Generator) -> Study:
     margin = float(rng.choice([1.0, 5.0]))
     entries = [
         {"variant": name, "family": "F", "pretrained": False, "run": run}
@@ -117,13 +123,16 @@ def tables(
     }
     ablation = arm_table(spec, used)
     judged = Tables(models, {"a": ablation})
+    # As `load_results` reads them.
+    told = {"a": read(ablation, "arm")} if len(ablation) > 1 else {}
     claims = pd.DataFrame(
         [claim_row(each, STUDY, judged, {}) for each in made_claims()], columns=CLAIMS
     )
     results = Results(
-        root=Path(), study=Document("s", {}), comparison=Document("c", {}),
+        root=Path(), study=Document("s", {"ablations": {"a": spec} if len(arms) > 1 else {}}),
+        comparison=Document("c", {}),
         models=read(models, "variant"), pairwise=read(pairs, "variant_a", "variant_b"),
-        ablations={"a": read(ablation, "arm")}, ablation_specs={}, claims=read(claims, "id"),
+        ablations=told, ablation_specs={}, claims=read(claims, "id"),
         data=Document("d", {}), runs=(),
     )  # fmt: skip
     return Study(models, pairs, ablation, claims, results)
@@ -167,11 +176,11 @@ def words() -> Sequence[Words]:
 
 def sentences(study: Study, words: Words) -> list[str]:
     """Return all that is said about a study."""
-    table = study.results.ablations["a"]
+    tables = study.results.ablations.values()
     told = [
         *findings.of_comparison(study.results, words),
-        *findings.of_ablation(table, words),
-        findings.title_of_ablations(study.results, [("a",)], words),
+        *(finding for table in tables for finding in findings.of_ablation(table, words)),
+        findings.title_of_ablations(study.results, [("a",)] * len(tables), words),
         *findings.claims_of(study.results),
     ]
     return [plain(words.tell(finding)).replace("\u00a0", " ") for finding in told]

@@ -55,6 +55,7 @@ class FakeVariant:
     run: str = ""  # the variant whose runs are used, when it is another one
     pretrained: bool = False
     input_policy: str = "native32"
+    diverged: tuple[int, ...] = ()  # those of `seeds` whose run diverged
 
     @property
     def runs_of(self) -> str:
@@ -130,8 +131,8 @@ def write_run(study: FakeStudy, variant: FakeVariant, seed: int, folder: Path) -
     loss = answers.cross_entropy()
     noise = generator("history", variant.name, seed)
     seconds = 2.0 + 30 * (variant.params / 2e7) ** 0.5
-    curve = made_up_history(study.epochs, top1, seconds, noise)
-    write_history(folder / "history.csv", list(curve))
+    curve = list(made_up_history(study.epochs, top1, seconds, noise))
+    write_history(folder / "history.csv", curve)
 
     hours = study.epochs * seconds / 3600
     metrics = {
@@ -157,6 +158,15 @@ def write_run(study: FakeStudy, variant: FakeVariant, seed: int, folder: Path) -
         "precision": "fp16",
         "device": "Tesla V100-SXM2-16GB",
     }
+    if seed in variant.diverged:
+        write_history(folder / "history.csv", curve[:1])
+        np.savez(
+            folder / "predictions.npz",
+            logits=np.empty((0, CLASSES), np.float16),
+            labels=np.empty(0, np.int64),
+        )
+        how = {"what": "loss", "step": 60, "epoch": 1, "learning_rate": 0.4}
+        metrics |= {"test": None, "validation": None, "diverged": how}
     write_json(folder / "metrics.json", metrics)
     provenance = {
         "configuration": {

@@ -22,9 +22,11 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import nn
 
+from bakeoff.analysis.runs import load_run
 from bakeoff.errors import UserError
 from bakeoff.evaluation.results import RunPaths
 from bakeoff.evaluation.run import execute
+from bakeoff.files import read_json
 from bakeoff.support import checkpoint
 from bakeoff.support.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from bakeoff.support.interrupts import INTERRUPTED, InterruptedRunError
@@ -375,14 +377,46 @@ def test_told_to_stop_before_and_after_the_end_of_an_epoch(
     assert_identical(tmp_path / "run", undisturbed)
 
 
-def test_a_loss_that_is_not_finite(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_run_that_diverges_says_where_and_is_done(
+    data: Path, tmp_path: Path, processes: int
+) -> None:
     spec = spec_with({"learning_rate": {"base": 1e20, "per_images": 1}})
-    done = train(spec, data, tmp_path)
-    assert done.returncode == 2
-    assert "the loss is not finite at step" in done.stderr
-    assert "learning rate" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "run").exists()
+    done = train(spec, data, tmp_path, "--processes", str(processes))
+    assert done.returncode == 0, done.stderr
+    told = (tmp_path / "log.txt").read_text(encoding="utf-8")
+    assert "diverged" in told and "the loss is not finite at step" in told
+    assert "Traceback" not in told
+    metrics = read_json(tmp_path / "run" / "metrics.json")
+    assert metrics["test"] is None and metrics["validation"] is None
+    assert metrics["diverged"]["what"] == "loss"
+    assert 0 < metrics["diverged"]["step"] <= 20
+    assert not (tmp_path / "checkpoints").exists()
+    folder = tmp_path / metrics["variant"] / f"seed{metrics['seed']}"
+    folder.parent.mkdir()
+    (tmp_path / "run").rename(folder)
+    run = load_run(folder)
+    assert run.diverged_at == metrics["diverged"]["step"]
+    assert len(run.history) == metrics["diverged"]["epoch"]
+    with pytest.raises(UserError, match="diverged"):
+        run.predictions()
+
+
+def test_logits_that_are_not_finite_are_an_outcome_too(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_a_number(*arguments: Any) -> torch.Tensor:
+        logits = predict(*arguments)
+        # A rehearsal looks at a few images.
+        return logits.fill_(torch.nan) if len(logits) > 100 else logits
+
+    monkeypatch.setattr("bakeoff.evaluation.results.predict", not_a_number)
+    paths = RunPaths(data, tmp_path / "run", tmp_path / "checkpoints")
+    execute(SPEC, 0, paths, gpus=0, checkpoint_minutes=1, code=CODE)
+    metrics = read_json(tmp_path / "run" / "metrics.json")
+    assert metrics["diverged"]["what"] == "logits"
+    assert metrics["diverged"]["epoch"] == SPEC["recipe"]["epochs"]
+    assert load_file(tmp_path / "run" / "model.safetensors") == {}
 
 
 def test_too_little_gpu_memory_names_the_setting(

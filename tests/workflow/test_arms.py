@@ -40,6 +40,8 @@ def test_the_study_of_augmentation_has_a_run_for_each_treatment(tmp_path: Path) 
         entry["arms"] = [arm for arm in entry["arms"] if arm["arm"] in kept]
         longer = {"epochs": 2, "augmentation": {"policy": "autoaugment"}}
         entry["arms"].append({"arm": "longer", "variant": "resnet_20", "recipe": longer})
+        wild = {"learning_rate": {"base": 1e20}}
+        entry["arms"].append({"arm": "wild", "variant": "resnet_20", "recipe": wild})
 
     project.edit("config/ablations.yaml", shorten)
     root = project.folder / "results/augmentation"
@@ -47,13 +49,19 @@ def test_the_study_of_augmentation_has_a_run_for_each_treatment(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
 
     names = ["resnet_20", "resnet_20+cutmix1", "resnet_20+epochs2+autoaugment"]
-    assert sorted(path.name for path in (root / "runs").iterdir()) == names
+    wild = "resnet_20+base1e20"
+    assert sorted(path.name for path in (root / "runs").iterdir()) == sorted([*names, wild])
     table = pd.read_csv(root / "ablation/augmentation.csv").set_index("arm")
     assert table["variant"].tolist() == names
     assert table["epochs"].tolist() == [1, 1, 2]
     assert table["baseline_epochs"].tolist() == [1, 1, 1]
     assert (table["params_change_pct"] == 0).all()
     assert table["same_network_as"].isna().all()
+    # One that diverges is told, and stops nothing.
+    assert read_json(root / "runs" / wild / "seed0" / "metrics.json")["diverged"]["step"] > 0
+    told = (root / "report/report.md").read_text(encoding="utf-8")
+    assert "Diverged, and in no mean: wild (1 of 1 runs)." in told
+
     # Other treatments have other answers.
     logits = {name: (root / f"runs/{name}/seed0/predictions.npz").read_bytes() for name in names}
     assert len(set(logits.values())) == 3

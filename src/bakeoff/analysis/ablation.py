@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bakeoff.analysis.networks import NetworkRuns, load_networks, same_network_as
+from bakeoff.analysis.networks import NetworkRuns, Networks, load_networks, same_network_as
 from bakeoff.analysis.statistics import summarise
 from bakeoff.analysis.tables import Column, write_table
 from bakeoff.analysis.verdicts import JUDGED, judge
@@ -59,7 +59,8 @@ def ablate(spec: Mapping[str, Any], runs_dir: str | Path, out: str | Path) -> No
     Raises:
         UserError: the baseline is not one of the arms, or a run is missing or damaged.
     """
-    table = ablation_table(spec, runs_dir)
+    networks = load_arms(spec, runs_dir)
+    table = arm_table(spec, networks)
     caption = (
         f"Ablation {spec['ablation']}: change in top-1 accuracy against the arm '{spec['baseline']}', paired on "
         "test images. Intervals are 95 % for all arms at once: one leaves out zero exactly where the verdict is better "
@@ -67,6 +68,7 @@ def ablate(spec: Mapping[str, Any], runs_dir: str | Path, out: str | Path) -> No
         "change that this design would find with 80 % probability. More seeds: how many on each side would settle it. "
         "With one seed there is no verdict, and an arm that is the same network as the baseline is not tested."
         + _fewer_seeds(table)
+        + networks.told({arm["run"]: arm["arm"] for arm in spec["arms"]})
     )
     # A row is the same network as another arm, or as a variant that is none.
     named = table[~table["variant"].isin(table["arm"])]
@@ -74,23 +76,27 @@ def ablate(spec: Mapping[str, Any], runs_dir: str | Path, out: str | Path) -> No
     write_table(table, COLUMNS, out, caption, display)
 
 
-def ablation_table(spec: Mapping[str, Any], runs_dir: str | Path) -> pd.DataFrame:
-    """Return one row per arm of an ablation, from the runs below `runs_dir`."""
+def load_arms(spec: Mapping[str, Any], runs_dir: str | Path) -> Networks:
+    """Return the networks of an ablation's arms, from the runs below `runs_dir`."""
     names = [arm["arm"] for arm in spec["arms"]]
     if spec["baseline"] not in names:
         raise UserError(
             f"Ablation '{spec['ablation']}' has no arm '{spec['baseline']}' to be its baseline"
             f"{did_you_mean(spec['baseline'], names)}. Name one of its arms under 'baseline'."
         )
-    return arm_table(spec, load_networks(spec["arms"], runs_dir))
+    return load_networks(spec["arms"], runs_dir)
 
 
-def arm_table(spec: Mapping[str, Any], networks: Mapping[str, NetworkRuns]) -> pd.DataFrame:
+def arm_table(spec: Mapping[str, Any], found: Networks) -> pd.DataFrame:
     """Return one row per arm in the order of `spec`; the baseline has no change and no verdict.
 
-    Two arms that are the same network are one difference, and are judged once.
+    Two arms that are the same network are one difference, and are judged once. An arm without a finished run has no
+    row, and without one of the baseline there is none at all.
     """
-    arms = {arm["arm"]: arm for arm in spec["arms"]}
+    networks = found.finished
+    arms = {arm["arm"]: arm for arm in spec["arms"] if arm["run"] in networks}
+    if spec["baseline"] not in arms:
+        return pd.DataFrame(columns=ABLATION)
     baseline = networks[arms[spec["baseline"]]["run"]]
     means = summarise([network.answers for network in networks.values()])
     places = {name: place for place, name in enumerate(networks)}

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bakeoff.analysis.networks import (
     NetworkRuns,
+    Networks,
     load_networks,
     read_superclasses,
     same_network_as,
@@ -76,6 +77,7 @@ RUN_COLUMNS = (
     Column("ece", "ECE (%)", ",.2f"),
     Column("train_hours", "Training (h)", ",.3f"),
     Column("device", "Device"),
+    Column("outcome", "Outcome"),
 )
 
 PAIRWISE = (
@@ -120,36 +122,48 @@ def compare(
     as does superclass accuracy without `meta`, the data set's meta.json, or where its classes are not grouped.
 
     Raises:
-        UserError: a run is missing or damaged or the runs do not belong together.
+        UserError: a run is missing or damaged, the runs do not belong together, or all of them diverged.
     """
     entries: Sequence[Mapping[str, Any]] = spec["variants"]
     if not entries:
         raise UserError("The comparison has no variants. Name at least one under 'variants'.")
     superclass_of = None if meta is None else read_superclasses(meta)
     networks = load_networks(entries, runs_dir, superclass_of)
+    if not networks.finished:
+        raise UserError(
+            "All runs of the comparison diverged, so there is nothing to compare: their logs say at which step. Lower "
+            "learning_rate.base in the recipe, lengthen warmup_epochs or set gradient_clip."
+        )
     models, pairs = comparison_tables(entries, networks, spec["margin"], Path(profiles_dir))
     out = Path(out_dir)
+    display = {entry["variant"]: entry.get("display", entry["variant"]) for entry in entries}
+    diverged = networks.told(display)
     tables = {
         "runs": (run_table(networks), RUN_COLUMNS, RUNS_CAPTION),
         "pairwise": (pairs, PAIR_COLUMNS, PAIRS_CAPTION),
         "families": (family_table(models), FAMILY_COLUMNS, FAMILIES_CAPTION),
-        "models": (models, MODEL_COLUMNS, MODELS_CAPTION),
+        "models": (models, MODEL_COLUMNS, MODELS_CAPTION + diverged),
     }
-    display = dict(zip(models["variant"], models["display"], strict=True))
     for name, (table, columns, caption) in tables.items():
         write_table(table, columns, out / f"{name}.csv", caption, display)
 
 
 def comparison_tables(
     entries: Sequence[Mapping[str, Any]],
-    networks: Mapping[str, NetworkRuns],
+    networks: Networks,
     margin: float,
     profiles_dir: Path,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the table of the variants and that of their pairs, decided once for both."""
-    means = summarise([network.answers for network in networks.values()])
-    models = model_table(entries, networks, means, profiles_dir)
-    pairs = pairwise_table(models, networks, means, margin)
+    """Return the table of the variants and that of their pairs, decided once for both.
+
+    A variant without a finished run is in neither.
+    """
+    finished = networks.finished
+    means = summarise([network.answers for network in finished.values()])
+    known = [entry for entry in entries if entry["run"] in finished]
+    models = model_table(known, finished, means, profiles_dir)
+    models["diverged"] = models["run"].map(networks.count_diverged)
+    pairs = pairwise_table(models, finished, means, margin)
     return with_standing(models, pairs), pairs
 
 
@@ -288,18 +302,23 @@ def with_standing(models: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         next((x for x in distinct["variant"] if x in better[name] and size[x] <= size[name]), "")
         for name in several
     ]
-    found = found.reindex(distinct["variant"])
+    # Of words even where no network has several seeds.
+    found = found.reindex(distinct["variant"]).astype(
+        {"group": object, "letters": object, "dominated_by": object}
+    )
     found["group"] = found["group"].fillna("one seed")
     found = found.fillna({"letters": "", "dominated_by": ""}).set_index(distinct["run"].to_numpy())
     return models.join(found, on="run")
 
 
-def run_table(networks: Mapping[str, NetworkRuns]) -> pd.DataFrame:
-    """Return one row per run, under the variant that was trained."""
-    return pd.concat(
-        [network.scores.assign(variant=network.name) for network in networks.values()],
-        ignore_index=True,
-    ).pipe(lambda frame: frame[["variant", *frame.columns.drop("variant")]])
+def run_table(networks: Networks) -> pd.DataFrame:
+    """Return one row per run, under the variant that was trained; those that diverged come last, without scores."""
+    finished = [each.scores.assign(variant=each.name) for each in networks.finished.values()]
+    # An empty frame would decide the types of the others' columns.
+    parts = [*finished, networks.diverged] if len(networks.diverged) else finished
+    return pd.concat(parts, ignore_index=True).pipe(
+        lambda frame: frame[["variant", *frame.columns.drop("variant")]]
+    )
 
 
 def _profile(profiles_dir: Path, entry: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -19,11 +19,11 @@ from bakeoff.files import read_json
 
 @dataclass(frozen=True, eq=False)
 class NetworkRuns:
-    """One architecture with all its runs; several variants may resolve to it.
+    """One architecture with all its finished runs; several variants may resolve to it.
 
     `scores` has one row per run, in the order of the seeds: seed, epochs, top1, top5, loss, ece,
     superclass_top1, val_top1 (percent, nats for loss), train_hours, gpu_hours, images_per_s,
-    peak_memory_mb, device.
+    peak_memory_mb, device, outcome.
     """
 
     name: str
@@ -35,11 +35,42 @@ class NetworkRuns:
     pretrained: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """The networks of a question.
+
+    `finished` has those with at least one finished run. `diverged` has one row per run that left the finite numbers:
+    variant, seed, epochs (of the recipe), train_hours, gpu_hours, images_per_s, peak_memory_mb, device, outcome.
+    """
+
+    finished: Mapping[str, NetworkRuns]
+    diverged: pd.DataFrame
+
+    def count_diverged(self, name: str) -> int:
+        """Return how many runs of a network diverged."""
+        return int((self.diverged["variant"] == name).sum())
+
+    def told(self, display: Mapping[str, str]) -> str:
+        """Return a sentence for a caption that says which runs diverged; empty where none did."""
+        told = []
+        for name in dict.fromkeys(self.diverged["variant"]):
+            count, network = self.count_diverged(name), self.finished.get(name)
+            total = count + (len(network.answers.seeds) if network else 0)
+            told.append(f"{display.get(name, name)} ({count} of {total} runs)")
+        return f" Diverged, and in no mean: {', '.join(told)}." if told else ""
+
+
+DIVERGED = (
+    *("variant", "seed", "epochs", "train_hours", "gpu_hours", "images_per_s"),
+    *("peak_memory_mb", "device", "outcome"),
+)
+
+
 def load_networks(
     entries: Iterable[Mapping[str, Any]],
     runs_dir: str | Path,
     superclass_of: NDArray[np.int64] | None = None,
-) -> dict[str, NetworkRuns]:
+) -> Networks:
     """Read the runs that `entries` (with `run` and `seeds`) name, each network once.
 
     Raises:
@@ -49,14 +80,19 @@ def load_networks(
     seeds_of: dict[str, set[int]] = {}
     for entry in entries:
         seeds_of.setdefault(entry["run"], set()).update(entry["seeds"])
-    networks = {}
+    networks, diverged = {}, []
     labels: NDArray[np.int64] | None = None
     for name, seeds in seeds_of.items():
         if not seeds:
             raise UserError(f"Variant '{name}' has no seeds. Give it at least one under 'seeds'.")
         rows, correct = [], []
         runs = load_runs(runs_dir, name, sorted(seeds))
-        for run in runs:
+        size = _common_size(runs)
+        diverged += [
+            {"variant": name} | _of_run(run) for run in runs if run.diverged_at is not None
+        ]
+        finished = [run for run in runs if run.diverged_at is None]
+        for run in finished:
             predictions = run.predictions()
             labels = predictions.labels if labels is None else labels
             if not np.array_equal(labels, predictions.labels):
@@ -72,8 +108,6 @@ def load_networks(
             correct.append(predictions.correct())
             rows.append(
                 {
-                    "seed": run.seed,
-                    "epochs": run.epochs,
                     "top1": 100 * correct[-1].mean(),
                     "top5": 100 * predictions.correct(5).mean(),
                     "loss": predictions.cross_entropy(),
@@ -84,19 +118,32 @@ def load_networks(
                         else predictions.superclass_accuracy(superclass_of)
                     ),
                     "val_top1": run.metrics["validation"]["top1"],
-                    "train_hours": run.metrics["wall_hours"],
-                    "gpu_hours": run.metrics["gpu_hours"],
-                    "images_per_s": run.metrics["images_per_s"],
-                    "peak_memory_mb": run.metrics["peak_memory_mb"],
-                    "device": run.metrics["device"],
                 }
+                | _of_run(run)
             )
-        size = _common_size(runs)
-        answers = Answers(tuple(run.seed for run in runs), np.stack(correct))
-        networks[name] = NetworkRuns(
-            name, answers, pd.DataFrame(rows), *size, bool(runs[0].metrics["pretrained"])
-        )
-    return networks
+        if finished:
+            answers = Answers(tuple(run.seed for run in finished), np.stack(correct))
+            scores = pd.DataFrame(rows).pipe(
+                lambda frame: frame[["seed", "epochs", *frame.columns.drop(["seed", "epochs"])]]
+            )
+            networks[name] = NetworkRuns(
+                name, answers, scores, *size, bool(runs[0].metrics["pretrained"])
+            )
+    return Networks(networks, pd.DataFrame(diverged, columns=DIVERGED))
+
+
+def _of_run(run: Run) -> dict[str, Any]:
+    """Return what is known of a run however it ended."""
+    return {
+        "seed": run.seed,
+        "epochs": run.epochs,
+        "train_hours": run.metrics["wall_hours"],
+        "gpu_hours": run.metrics["gpu_hours"],
+        "images_per_s": run.metrics["images_per_s"],
+        "peak_memory_mb": run.metrics["peak_memory_mb"],
+        "device": run.metrics["device"],
+        "outcome": run.outcome,
+    }
 
 
 def same_network_as(names: Iterable[str], entries: Iterable[Mapping[str, Any]]) -> list[str]:

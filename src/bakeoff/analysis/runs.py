@@ -44,10 +44,10 @@ HISTORY_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One finished run: a variant trained with one seed.
+    """One run at its end: a variant trained with one seed.
 
     `metrics` is the content of metrics.json and `history` that of history.csv (one row per epoch,
-    top-k in percent). Predictions stay on disk until they are asked for.
+    top-k in percent). Predictions stay on disk until they are asked for; a run that diverged has none.
     """
 
     folder: Path
@@ -69,13 +69,26 @@ class Run:
         """The number of epochs trained."""
         return int(self.metrics["epochs"])
 
+    @property
+    def diverged_at(self) -> int | None:
+        """The step at which the run was seen to have diverged; None where it was finished."""
+        found = self.metrics.get("diverged")
+        return None if found is None else int(found["step"])
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, in words."""
+        return "finished" if self.diverged_at is None else f"diverged at step {self.diverged_at}"
+
     def predictions(self) -> Predictions:
         """Read predictions.npz.
 
         Raises:
-            UserError: the file is unreadable, malformed, holds values that are not finite, or contradicts the test
-                accuracies in metrics.json.
+            UserError: the run diverged, or the file is unreadable, malformed, holds values that are not finite, or
+                contradicts the test accuracies in metrics.json.
         """
+        if self.diverged_at is not None:
+            raise UserError(f"{self.folder} {self.outcome} and has no predictions.")
         path = self.folder / PREDICTIONS
         predictions = _read_predictions(path)
         test = self.metrics["test"]
@@ -119,7 +132,9 @@ def load_run(folder: str | Path) -> Run:
             f"{metrics['seed']}, which is not what its folder says. Move the run to the folder "
             "it was made for; Snakemake trains the run that is missing here."
         )
-    history = _read_history(folder / HISTORY, int(metrics["epochs"]))
+    diverged = metrics.get("diverged")
+    epochs = metrics["epochs"] if diverged is None else diverged["epoch"]
+    history = _read_history(folder / HISTORY, int(epochs))
     return Run(folder=folder, metrics=metrics, history=history)
 
 
@@ -142,7 +157,12 @@ def _read_metrics(path: Path) -> Mapping[str, Any]:
         ) from error
     wanted = dict(SCALARS)
     found = dict(metrics) if isinstance(metrics, Mapping) else {}
-    for split in ("test", "validation"):
+    diverged = found.get("diverged")
+    if diverged is not None:
+        for key in ("step", "epoch"):
+            wanted[f"diverged.{key}"] = int
+            found[f"diverged.{key}"] = diverged.get(key) if isinstance(diverged, Mapping) else None
+    for split in ("test", "validation") if diverged is None else ():
         scores = found.get(split)
         for key in SCORES:
             wanted[f"{split}.{key}"] = (int, float)
@@ -200,7 +220,7 @@ def _read_predictions(path: Path) -> Predictions:
         )
     if not np.isfinite(logits).all():
         raise UserError(
-            f"{path} holds logits that are not finite: the training diverged. Lower the learning "
-            f"rate of the recipe, delete {path.parent} and train it again."
+            f"{path} holds logits that are not finite, which no run writes: it was edited. "
+            f"{_train_again(path.parent)}"
         )
     return Predictions(logits.astype(np.float32), labels.astype(np.int64))

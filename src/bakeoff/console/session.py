@@ -13,7 +13,7 @@ from typing import Protocol
 from bakeoff.console.logs import last_words
 from bakeoff.console.plan import Plan, clock, device_hours, kind, plan_lines
 from bakeoff.console.results import StudySummary, read_results
-from bakeoff.console.study import Reader, RunStatus, ShownRun, share_done, time_left
+from bakeoff.console.study import Reader, RunState, RunStatus, ShownRun, share_done, time_left
 from bakeoff.launch.slurm import SlurmJob
 from bakeoff.planning.follow import duration
 
@@ -136,8 +136,10 @@ class Session:
         self._failed.pop(number, None)
         if job.run:
             (status,) = self.reader.read([job.run])
-            self._ended[job.run.name] = replace(status, state="done", share=1.0)
-            self._screen.line(self._run_line(job, status), "green")
+            state: RunState = "diverged" if status.state == "diverged" else "done"
+            self._ended[job.run.name] = replace(status, state=state, share=1.0)
+            style = "yellow" if state == "diverged" else "green"
+            self._screen.line(self._run_line(job, status), style)
             return
         wanted = self._wanted[job.rule]
         if not wanted:
@@ -263,6 +265,8 @@ class Session:
         assert self.plan is not None
         top1 = "" if status.top1 is None else f"test top-1 {status.top1:.2f} %, "
         took = clock(time.monotonic() - job.since if status.seconds is None else status.seconds)
+        if status.state == "diverged":
+            top1 = f"{status.reason}, "
         return (
             f"done     {job.title}: {top1}{took} ({len(self._ended)} of {len(self.plan.runs)} runs)"
         )

@@ -23,7 +23,7 @@ from bakeoff.jobs.state import Staleness
 from bakeoff.launch.slurm import SlurmJob
 from bakeoff.support.status import read_pulse
 
-RunState = Literal["done", "stale", "running", "waiting", "failed"]
+RunState = Literal["done", "diverged", "stale", "running", "waiting", "failed"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class RunStatus:
     device_hours: float | None = None
     """That a run which is done used: GPU-hours, or hours of cores."""
     reason: str = ""
-    """Why it is stale, or failed."""
+    """Why it is stale, or failed, or where it diverged."""
 
 
 @dataclass(frozen=True)
@@ -223,19 +223,34 @@ class Reader:
             metrics = read_json(root / "runs" / run.name / "metrics.json")
         except (OSError, ValueError):
             return RunStatus(run, "stale", reason="; ".join(reasons) or "metrics.json is missing")
-        hours = metrics["gpu_hours"] or metrics["wall_hours"] * metrics["processes"]
+        if not reasons and (diverged := metrics.get("diverged")):
+            return RunStatus(
+                run,
+                "diverged",
+                1.0,
+                epoch=diverged["epoch"],
+                device=metrics["device"],
+                seconds=3600 * metrics["wall_hours"],
+                device_hours=_device_hours(metrics),
+                reason=f"diverged at step {diverged['step']}",
+            )
         return RunStatus(
             run,
             "stale" if reasons else "done",
             0.0 if reasons else 1.0,
             epoch=metrics["epochs"],
-            top1=metrics["test"]["top1"],
+            top1=metrics["test"] and metrics["test"]["top1"],
             images_per_s=metrics["images_per_s"],
             device=metrics["device"],
             seconds=3600 * metrics["wall_hours"],
-            device_hours=hours,
+            device_hours=_device_hours(metrics),
             reason="; ".join(reasons),
         )
+
+
+def _device_hours(metrics: Mapping[str, Any]) -> float:
+    """Return the GPU-hours of a run, or its hours of cores."""
+    return float(metrics["gpu_hours"] or metrics["wall_hours"] * metrics["processes"])
 
 
 def share_done(runs: Sequence[RunStatus]) -> float:
@@ -257,7 +272,9 @@ def time_left(runs: Sequence[RunStatus]) -> float | None:
     # Runs that have just started, and say nothing yet, are as fast as the others.
     speed *= len(left) / len(known)
     remaining = sum(
-        each.run.work * (1 - each.share) for each in runs if each.state not in ("done", "failed")
+        each.run.work * (1 - each.share)
+        for each in runs
+        if each.state not in ("done", "diverged", "failed")
     )
     return max(remaining / speed, *(seconds for _, seconds in known))
 
@@ -265,7 +282,7 @@ def time_left(runs: Sequence[RunStatus]) -> float | None:
 def counted_states(runs: Sequence[RunStatus]) -> dict[RunState, int]:
     """Return {state: number of runs}, for states that occur."""
     found = Counter(each.state for each in runs)
-    order: tuple[RunState, ...] = ("done", "running", "waiting", "stale", "failed")
+    order: tuple[RunState, ...] = ("done", "diverged", "running", "waiting", "stale", "failed")
     return {state: found[state] for state in order if found[state]}
 
 

@@ -16,6 +16,7 @@ from bakeoff.console.study import RunState, RunStatus, counted_states, share_don
 
 STYLES: Mapping[RunState, str] = {
     "done": "green",
+    "diverged": "magenta",
     "running": "cyan",
     "waiting": "dim",
     "stale": "yellow",
@@ -88,6 +89,11 @@ def study_view(name: str, runs: Sequence[RunStatus], shown: Sequence[RunStatus])
         Text(f"{each.run.variant} seed {each.run.seed} failed: {each.reason}", "red")
         for each in runs
         if each.state == "failed"
+    ]
+    parts += [
+        Text(f"{each.run.variant} seed {each.run.seed} {each.reason}", STYLES["diverged"])
+        for each in runs
+        if each.state == "diverged"
     ]
     reasons = {each.reason for each in runs if each.state == "stale"}
     parts += [Text(f"stale: {reason}", "yellow") for reason in sorted(reasons)[:MOST_REASONS]]

@@ -54,10 +54,13 @@ def _look(reader: Reader, everything: bool) -> tuple[list[RunStatus], Renderable
     shown = [
         each
         for each in runs
-        if everything or each.state in ("running", "failed") or each.slurm or 0 < each.share < 1
+        if everything
+        or each.state in ("running", "failed", "diverged")
+        or each.slurm
+        or 0 < each.share < 1
     ]
     return runs, study_view(str(reader.study.about["name"]), runs, shown)
 
 
 def _is_over(runs: list[RunStatus]) -> bool:
-    return all(each.state == "done" for each in runs)
+    return all(each.state in ("done", "diverged") for each in runs)

@@ -28,8 +28,8 @@ from bakeoff.study.layers import load_yaml
 from bakeoff.support.origin import hardware, provenance
 from bakeoff.training.augment import InputPipeline
 from bakeoff.training.buffers import Buffers
-from bakeoff.training.history import write_history
-from bakeoff.training.loop import Trained
+from bakeoff.training.history import EpochRecord, write_history
+from bakeoff.training.loop import Diverged, DivergedError, Trained
 from bakeoff.training.predict import Scores, predict, score
 from bakeoff.training.recipe import Recipe
 
@@ -90,7 +90,8 @@ def finish(
         start: when the run began, ISO 8601.
 
     Raises:
-        UserError: the network's logits are not finite, or its weights cannot be stored; nothing is written.
+        DivergedError: the network's logits are not finite; nothing is written.
+        UserError: its weights cannot be stored; nothing is written.
     """
     logits = predict(
         trained.model,
@@ -99,18 +100,21 @@ def finish(
         setting.accelerator,
         setting.recipe.micro_batch,
     )
-    bad = int((~logits.isfinite()).any(dim=1).sum())
-    if bad:
-        raise UserError(
-            f"{setting.title}: the logits of {bad} of {len(labels)} images are not finite, so the network cannot be "
-            "judged. Lower learning_rate.base, lengthen warmup_epochs or set gradient_clip."
+    if not logits.isfinite().all():
+        last = trained.history[-1].lr
+        raise DivergedError(
+            setting.title,
+            Diverged(
+                *("logits", trained.steps, last),
+                *(trained.history, trained.seconds, trained.images_per_s),
+            ),
         )
     # Scored as stored, so that the metrics follow from the predictions: rounding can make two logits equal.
     logits, targets = as_stored(logits), torch.from_numpy(np.array(labels))
     test = score(logits, targets)
     if setting.accelerator.is_main_process:
         validation = trained.history[-1]
-        metrics = _metrics(setting, trained) | {
+        metrics = _metrics(setting, trained.model, trained.seconds, trained.images_per_s) | {
             "test": asdict(test),
             "validation": {
                 "top1": validation.val_top1,
@@ -119,19 +123,44 @@ def finish(
                 "images": setting.meta.validation_images,
             },
         }
-        origin = {
-            **provenance(setting.spec, setting.seed, setting.meta.checksum, setting.code),
-            "pretrained_weights": asdict(setting.weights) if setting.weights else None,
-        }
         _write(
             setting.paths,
-            trained,
-            metrics,
-            {"logits": logits.numpy(), "labels": targets.numpy()},
-            {**origin, "start": start, "end": now()},
+            _Files(
+                metrics,
+                trained.history,
+                {"logits": logits.numpy(), "labels": targets.numpy()},
+                stored_weights(trained.model),
+                "ema" if trained.uses_ema else "last",
+                _origin(setting, start),
+            ),
         )
     setting.accelerator.wait_for_everyone()
     return test
+
+
+def finish_diverged(setting: Setting, network: nn.Module, how: Diverged, start: str) -> None:
+    """Write the five files of a run that diverged: without scores, predictions and weights.
+
+    Every process takes part; the first one writes.
+    """
+    if setting.accelerator.is_main_process:
+        metrics = _metrics(setting, network, how.seconds, how.images_per_s) | {
+            "test": None,
+            "validation": None,
+            "diverged": {
+                "what": how.what,
+                "step": how.step,
+                "epoch": len(how.history),
+                "learning_rate": how.learning_rate,
+            },
+        }
+        classes = len(setting.meta.classes)
+        predictions = {"logits": np.empty((0, classes), np.float16), "labels": np.empty(0, int)}
+        _write(
+            setting.paths,
+            _Files(metrics, how.history, predictions, {}, "none", _origin(setting, start)),
+        )
+    setting.accelerator.wait_for_everyone()
 
 
 def as_stored(logits: Tensor) -> Tensor:
@@ -179,14 +208,16 @@ def input_pipeline(setting: Setting, images: np.ndarray[Any, Any]) -> InputPipel
     )
 
 
-def _metrics(setting: Setting, trained: Trained) -> dict[str, Any]:
+def _metrics(
+    setting: Setting, network: nn.Module, seconds: float, images_per_s: float
+) -> dict[str, Any]:
     """Return metrics.json without the scores."""
     accelerator = setting.accelerator
     on_gpu = accelerator.device.type == "cuda"
-    hours = trained.seconds / 3600
+    hours = seconds / 3600
     machine = hardware()
-    buffers = Buffers(trained.model)
-    macs = count_macs(trained.model, setting.policy.input_size)
+    buffers = Buffers(network)
+    macs = count_macs(network, setting.policy.input_size)
     # What is saved is what has predicted.
     buffers.put_back()
     return {
@@ -194,10 +225,10 @@ def _metrics(setting: Setting, trained: Trained) -> dict[str, Any]:
         "seed": setting.seed,
         "pretrained": bool(setting.spec["model"].get("pretrained", False)),
         "epochs": setting.recipe.epochs,
-        "params": count_params(trained.model),
+        "params": count_params(network),
         "macs": macs,
         "input_size": setting.policy.input_size,
-        "images_per_s": trained.images_per_s,
+        "images_per_s": images_per_s,
         "peak_memory_mb": _peak_memory_mb(on_gpu),
         "wall_hours": hours,
         "gpu_hours": hours * accelerator.num_processes if on_gpu else 0.0,
@@ -214,24 +245,39 @@ def _peak_memory_mb(on_gpu: bool) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
-def _write(
-    paths: RunPaths,
-    trained: Trained,
-    metrics: dict[str, Any],
-    predictions: dict[str, np.ndarray[Any, Any]],
-    origin: dict[str, Any],
-) -> None:
+def _origin(setting: Setting, start: str) -> dict[str, Any]:
+    """Return provenance.json of a run that ends now."""
+    return {
+        **provenance(setting.spec, setting.seed, setting.meta.checksum, setting.code),
+        "pretrained_weights": asdict(setting.weights) if setting.weights else None,
+        "start": start,
+        "end": now(),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Files:
+    """What the five files of a run hold."""
+
+    metrics: dict[str, Any]
+    history: tuple[EpochRecord, ...]
+    predictions: dict[str, np.ndarray[Any, Any]]
+    weights: dict[str, Tensor]
+    kind_of_weights: str
+    provenance: dict[str, Any]
+
+
+def _write(paths: RunPaths, files: _Files) -> None:
     """Write the five files of the run; `metrics.json`, which others wait for, comes last."""
-    _check_metrics(metrics)
-    weights = stored_weights(trained.model)
+    _check_metrics(files.metrics)
     paths.out.mkdir(parents=True, exist_ok=True)
-    write_history(paths.out / "history.csv", trained.history)
+    write_history(paths.out / "history.csv", files.history)
     with atomic_path(paths.out / "predictions.npz") as temporary:
-        np.savez_compressed(temporary, **predictions)  # type: ignore[arg-type]
+        np.savez_compressed(temporary, **files.predictions)  # type: ignore[arg-type]
     with atomic_path(paths.out / "model.safetensors") as temporary:
-        save_file(weights, temporary, metadata={"weights": "ema" if trained.uses_ema else "last"})
-    write_json(paths.out / "provenance.json", origin)
-    write_json(paths.out / "metrics.json", metrics)
+        save_file(files.weights, temporary, metadata={"weights": files.kind_of_weights})
+    write_json(paths.out / "provenance.json", files.provenance)
+    write_json(paths.out / "metrics.json", files.metrics)
 
 
 def _check_metrics(metrics: dict[str, Any]) -> None:

@@ -14,7 +14,13 @@ import torch
 from bakeoff.data.prepared import load_meta, load_split, load_validation_indices, verify
 from bakeoff.errors import UserError
 from bakeoff.evaluation.cost import count_params
-from bakeoff.evaluation.results import RunPaths, Setting, finish, input_pipeline
+from bakeoff.evaluation.results import (
+    RunPaths,
+    Setting,
+    finish,
+    finish_diverged,
+    input_pipeline,
+)
 from bakeoff.files import canonical_json, sha256_text
 from bakeoff.jobs.records import now
 from bakeoff.models.factory import build
@@ -25,7 +31,7 @@ from bakeoff.support.progress import tensorboard
 from bakeoff.support.rehearsal import rehearse
 from bakeoff.training.batches import smallest_micro_batch
 from bakeoff.training.devices import check_disk, make_accelerator, set_up_arithmetic
-from bakeoff.training.loop import Task, Trainer
+from bakeoff.training.loop import DivergedError, Task, Trainer
 from bakeoff.training.random import seed_everything
 from bakeoff.training.recipe import Recipe
 
@@ -78,13 +84,19 @@ def execute(
         accelerator.device.type,
     )
     task = replace(_task(setting, checkpoint_minutes), graphs=cuda_graphs)
-    trained = Trainer(network, recipe, task, accelerator, stop).fit()
-    # The one time that a run looks at the test split.
-    images, labels, _ = load_split(paths.data, "test")
-    test = finish(setting, trained, images, labels, start)
+    try:
+        trained = Trainer(network, recipe, task, accelerator, stop).fit()
+        # The one time that a run looks at the test split.
+        images, labels, _ = load_split(paths.data, "test")
+        test = finish(setting, trained, images, labels, start)
+        outcome = f"{setting.title}: test top-1 {test.top1:.2f} %, top-5 {test.top5:.2f} %"
+    except DivergedError as error:
+        # Nothing went wrong with the run: that this network diverges under this recipe is its result.
+        finish_diverged(setting, network, error.how, start)
+        outcome = f"{error} The run has diverged, which is its result."
     if accelerator.is_main_process:
         shutil.rmtree(paths.checkpoints, ignore_errors=True)
-        log.info("%s: test top-1 %.2f %%, top-5 %.2f %%", setting.title, test.top1, test.top5)
+        log.info("%s", outcome)
     accelerator.wait_for_everyone()
     accelerator.end_training()
 

@@ -46,11 +46,16 @@ def plot(ablations: Sequence[str | Path], sheet: Sheet) -> None:
     """Draw a forest plot of the ablation tables, one panel each, in the order given.
 
     Filled, coloured marks are differences; hollow ones are shown to be equivalent, or cannot be told from zero.
-    An arm that is the same network as another says so, and with one seed there is no interval.
+    An arm that is the same network as another says so, and with one seed there is no interval. An ablation without a
+    finished run of its baseline, or of another arm, is passed over.
     """
     if not ablations:
         raise UserError("There is no ablation to draw. Name at least one under 'ablations'.")
-    tables = [read_table(path, COLUMNS) for path in ablations]
+    tables = [table for path in ablations if len(table := read_table(path, COLUMNS)) > 1]
+    if not tables:
+        with drawing(sheet, REST) as figure:
+            figure.text(0.5, 0.5, sheet.say("nothing_finished"), ha="center", va="center")
+        return
     arms = [table[table["arm"] != table["baseline"]].to_dict("records") for table in tables]
     lengths = [len(rows) for rows in arms]
     with drawing(sheet, REST + HEAD * len(arms) + ROW * sum(lengths)) as figure:

@@ -32,7 +32,7 @@ def plot(models: str | Path, runs: str | Path, sheet: Sheet) -> None:
     no interval and says "1 seed"; what its test images alone leave open sets the scale.
     """
     table = read_table(models, MODELS)
-    seeds = read_table(runs, ("variant", "top1")).groupby("variant")["top1"]
+    seeds = read_table(runs, ("variant", "top1")).dropna(subset="top1").groupby("variant")["top1"]
     styles = style.family_styles(table["family"])
     with drawing(sheet, REST + ROW * len(table)) as figure:
         axes = figure.add_subplot()

@@ -25,7 +25,7 @@ RISE = 0.1  # share of a longer training whose steep rise would take the room of
 
 
 def plot(models: str | Path, runs: str | Path, runs_dir: str | Path, sheet: Sheet) -> None:
-    """Draw the histories of all runs named in runs.csv.
+    """Draw the histories of all finished runs named in runs.csv.
 
     Lines are means over seeds and bands reach from the lowest to the highest seed. Colours are those
     of the families, line styles tell their variants apart. Networks that several variants share are
@@ -33,7 +33,8 @@ def plot(models: str | Path, runs: str | Path, runs_dir: str | Path, sheet: Shee
     """
     table = read_table(models, ("display", "family", "seeds", "run", "same_network_as"))
     table = table[table["same_network_as"].isna()]
-    seeds = read_table(runs, ("variant", "seed")).groupby("variant")["seed"]
+    finished = read_table(runs, ("variant", "seed", "top1")).dropna(subset="top1")
+    seeds = finished.groupby("variant")["seed"]
     styles = style.family_styles(table["family"])
     members = {family: count() for family in styles}
     names, ends, looks, floors = [], [], [], []

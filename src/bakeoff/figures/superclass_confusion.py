@@ -42,12 +42,12 @@ def superclass_confusion(runs: list[Run], superclass_of: NDArray[np.int64]) -> N
 def plot(
     models: str | Path, runs: str | Path, runs_dir: str | Path, meta: str | Path, sheet: Sheet
 ) -> None:
-    """Draw the confusion of the first variant of models.csv, over all its runs in runs.csv.
+    """Draw the confusion of the first variant of models.csv, over all its finished runs in runs.csv.
 
     `meta` is the meta.json of the data set, which names the superclasses.
     """
     best = read_table(models, ("display", "run", "superclass_top1_mean", "seeds")).iloc[0]
-    table = read_table(runs, ("variant", "seed"))
+    table = read_table(runs, ("variant", "seed", "top1")).dropna(subset="top1")
     seeds = table.loc[table["variant"] == best["run"], "seed"]
     superclass_of = read_superclasses(meta)
     if superclass_of is None:

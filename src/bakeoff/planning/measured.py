@@ -31,12 +31,13 @@ class Finished:
 
 
 def read_finished(root: Path, runs: Mapping[str, Sequence[int]]) -> list[Finished]:
-    """Return those of `runs`, {variant: seeds}, that have readable metrics below `root`."""
+    """Return those of `runs`, {variant: seeds}, that are finished, with readable metrics below `root`."""
     found = []
     for variant, seeds in runs.items():
         for seed in seeds:
             metrics = _read(root / "runs" / run_name(variant, seed) / "metrics.json")
-            if metrics is not None:
+            # One that diverged has not done the work that was predicted.
+            if metrics is not None and "diverged" not in metrics:
                 found.append(_finished(variant, seed, metrics))
     return found
 

@@ -118,8 +118,8 @@ class RunFacts:
 
     variant: str
     seed: int
-    top1: float
-    """On the test split, in percent."""
+    top1: float | None
+    """On the test split, in percent; None where the run diverged."""
     commit: str | None
     dirty: bool
     spec: str
@@ -145,7 +145,7 @@ def run_facts(graph: Graph, job: str) -> RunFacts:
     return RunFacts(
         variant=variant,
         seed=seed,
-        top1=float(metrics["test"]["top1"]),
+        top1=float(metrics["test"]["top1"]) if metrics["test"] else None,
         commit=provenance["git"]["commit"],
         dirty=bool(provenance["git"]["dirty"]),
         spec=spec_digest(record),

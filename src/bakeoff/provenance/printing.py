@@ -102,7 +102,7 @@ def _table(runs: tuple[RunFacts, ...]) -> Table:
         table.add_row(
             run.variant,
             str(run.seed),
-            f"{run.top1:.2f}",
+            "diverged" if run.top1 is None else f"{run.top1:.2f}",
             f"{_commit(run)}{adopted}",
             run.spec[:DIGITS],
             run.data[:DIGITS],

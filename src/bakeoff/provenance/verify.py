@@ -119,7 +119,9 @@ def _check_runs(graph: Graph) -> Iterator[str]:
     meta = read_result(graph.root / "data" / "meta.json")
     for job in filter(is_run, graph.records):
         try:
-            load_run(graph.root / job).predictions()
+            run = load_run(graph.root / job)
+            if run.diverged_at is None:
+                run.predictions()
         except UserError as error:
             yield str(error)
             continue

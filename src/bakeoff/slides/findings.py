@@ -451,7 +451,7 @@ def title_of_ablations(results: Results, names: Sequence[Text], words: Words) ->
     if values:
         return Finding(f"ablations.title.{'_and_'.join(values)}", values)
     if not tables:
-        return Finding("ablations.title.none", {})
+        return Finding(f"ablations.title.{results.without_ablations}", {})
     kinds = {outcome(table, row) for table in tables for row in table.rows} - {"baseline", "same"}
     if kinds == {"equivalent"}:
         table = tables[0]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bakeoff.slides.formats import whole
 from bakeoff.slides.tables import Document, Table, read_document, read_table
@@ -27,7 +27,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything the slides are made from. Ablations and their specs are in the order of the study."""
+    """Everything the slides are made from. Ablations and their specs are in the order of the study.
+
+    An ablation whose arms, or whose baseline, have no finished run says nothing and is not among them.
+    """
 
     root: Path
     study: Document
@@ -52,6 +55,11 @@ class Results:
         several = [row for row in rows if self.models.true(row, "judged")]
         return len(several) >= min(2, len(rows)) > 0
 
+    @property
+    def without_ablations(self) -> Literal["none", "diverged"]:
+        """Tell why there are no ablations where there are none."""
+        return "diverged" if self.study.get("ablations") else "none"
+
     def runs_of(self, variant: str, seeds: Iterable[int]) -> tuple[Run, ...]:
         """Return the runs of a variant with `seeds`."""
         folders = {_folder(variant, seed) for seed in seeds}
@@ -67,6 +75,11 @@ class Results:
         if not hours:
             return None
         return Value(form(hours), hours, Source(METRICS, "gpu_hours", (), "sum"))
+
+    def diverged(self) -> Value:
+        """Return the number of runs that diverged."""
+        count = sum(run.metrics.get("test") is None for run in self.runs)
+        return Value(whole(count), count, Source(METRICS, "test", (("test", "None"),), "count"))
 
     def first_start(self) -> Value:
         """Return the date on which the first run started."""
@@ -98,20 +111,21 @@ def load_results(spec: Mapping[str, Any], root: Path, language: str) -> Results:
         UserError: something is missing; the message names it.
     """
     study = Document(f"specs/slides/{language}.json", spec)
-    names: Iterable[str] = spec["ablations"]
     comparison = study.part("comparison")
-    ablation_specs = {name: study.part(f"ablations.{name}") for name in names}
+    specs = {name: study.part(f"ablations.{name}") for name in spec["ablations"]}
+    tables = {name: read_table(root, f"ablation/{name}.csv", "arm") for name in specs}
+    ablations = {name: table for name, table in tables.items() if len(table.rows) > 1}
     return Results(
         root=root,
         study=study,
         comparison=comparison,
         models=read_table(root, "comparison/models.csv", "variant"),
         pairwise=read_table(root, "comparison/pairwise.csv", "variant_a", "variant_b"),
-        ablations={name: read_table(root, f"ablation/{name}.csv", "arm") for name in names},
-        ablation_specs=ablation_specs,
+        ablations=ablations,
+        ablation_specs={name: specs[name] for name in ablations},
         claims=read_table(root, "claims/claims.csv", "id"),
         data=read_document(root, "data/meta.json"),
-        runs=_runs(root, comparison, ablation_specs.values()),
+        runs=_runs(root, comparison, specs.values()),
     )
 
 

@@ -317,7 +317,7 @@ def ablations(deck: Deck, results: Results, words: Words) -> None:
     spoken = [sentence for sentences in told for sentence in sentences]
     speak(page, words, SECONDS["ablations"], words.say("ablations.notes"), *spoken)
     if not shown:
-        page.write(page.body, [words.say("ablations.none")])
+        page.write(page.body, [words.say(f"ablations.{results.without_ablations}")])
         return
     shown, told = shown[:MOST_ABLATIONS], told[:MOST_ABLATIONS]
     left, texts = page.body.columns(1.35, 1, gap=28)
@@ -516,4 +516,12 @@ def _limits(results: Results, words: Words, dataset: Value) -> list[Text]:
     pretrained = models.count("pretrained", "True")
     if pretrained.content:
         limits.append(words.say("conclusions.limit.pretrained", count=pretrained))
+    diverged = results.diverged()
+    if diverged.content:
+        kind = "one" if diverged.content == 1 else "many"
+        limits.append(
+            words.say(
+                f"conclusions.limit.diverged.{kind}", count=diverged, runs=results.run_count()
+            )
+        )
     return [*limits, words.say("conclusions.limit.scope")]

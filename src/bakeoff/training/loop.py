@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -48,8 +48,32 @@ LOOK_EVERY = 20
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Diverged:
+    """How far a training came that left the finite numbers."""
+
+    what: Literal["loss", "weights", "logits"]
+    """What is not finite."""
+    step: int
+    """Optimizer steps that were done when it was noticed; that may be a few after it happened."""
+    learning_rate: float
+    """Of the last step."""
+    history: tuple[EpochRecord, ...]
+    """Of the epochs that were finished."""
+    seconds: float
+    images_per_s: float
+
+
 class DivergedError(UserError):
-    """The loss or the weights are not finite."""
+    """The loss, the weights or the logits of a training are not finite."""
+
+    def __init__(self, title: str, how: Diverged) -> None:
+        """Say how the run `title` diverged."""
+        self.how = how
+        super().__init__(
+            f"{title}: the {how.what} {'is' if how.what == 'loss' else 'are'} not finite at step {how.step} (learning "
+            f"rate {how.learning_rate:.4g}). Lower learning_rate.base, lengthen warmup_epochs or set gradient_clip."
+        )
 
 
 class Images(Protocol):
@@ -110,6 +134,7 @@ class Trained:
 
     model: nn.Module
     history: tuple[EpochRecord, ...]
+    steps: int
     seconds: float
     images_per_s: float
     uses_ema: bool
@@ -166,7 +191,8 @@ class Trainer:
 
         Raises:
             InterruptedRunError: the process was told to stop; a checkpoint is saved.
-            UserError: the loss is not finite, or memory or disk are too small; with what to change.
+            DivergedError: loss or weights are not finite.
+            UserError: memory or disk are too small; with what to change.
         """
         steps_per_epoch = len(self.epoch_steps)
         total = self.recipe.epochs * steps_per_epoch
@@ -194,6 +220,7 @@ class Trainer:
         return Trained(
             model=self.network.eval(),
             history=history,
+            steps=self.progress.step,
             seconds=self.progress.elapsed,
             images_per_s=len(self.task.train) * self.recipe.epochs / seconds,
             uses_ema=self.average is not None,
@@ -333,17 +360,26 @@ class Trainer:
 
     def _check_finite(self, *, weights: bool = False) -> None:
         """Raise DivergedError if the loss of the epoch so far is not finite, or, if asked for, the weights are not."""
-        what = "loss is" if not math.isfinite(self._epoch_sums()[0]) else None
+        if not math.isfinite(self._epoch_sums()[0]):
+            raise self._diverged("loss")
         # The last step's weights have not been in a loss yet.
-        if what is None and weights and not all(each.isfinite().all() for each in self.learned):
-            what = "weights are"
-        if what:
-            step = self.progress.step
-            raise DivergedError(
-                f"{self.task.title}: the {what} not finite at step {step} (learning rate "
-                f"{learning_rate(step - 1, len(self.epoch_steps), self.recipe):.4g}). The last good checkpoint is in "
-                f"{self.task.checkpoints}. Lower learning_rate.base, lengthen warmup_epochs or set gradient_clip."
-            )
+        if weights and not all(each.isfinite().all() for each in self.learned):
+            raise self._diverged("weights")
+
+    def _diverged(self, what: Literal["loss", "weights"]) -> DivergedError:
+        progress, steps = self.progress, len(self.epoch_steps)
+        training = progress.epoch_seconds + sum(record.seconds for record in progress.history)
+        return DivergedError(
+            self.task.title,
+            Diverged(
+                what,
+                progress.step,
+                learning_rate(progress.step - 1, steps, self.recipe),
+                tuple(progress.history),
+                progress.elapsed + progress.epoch_seconds,
+                len(self.task.train) * progress.step / steps / max(training, 1e-9),
+            ),
+        )
 
     def _epoch_sums(self) -> tuple[float, float]:
         """Return the epoch's sums of loss and of correct predictions so far, over all processes."""
