@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from bakeoff.analysis import claims as claims_module
 from bakeoff.study.claims import ClaimConfig
-from tests.analysis.test_claims import STUDY, TITLES, claim, models_table
+from tests.analysis.test_claims import NO_PAIRS, NO_RUNS, STUDY, TITLES, claim, models_table
 
 GAIN = {
     "claimed": 3.35,
@@ -31,7 +31,8 @@ def arms(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def judge(given: dict[str, Any], table: pd.DataFrame | None = None, **study: Any) -> dict[str, Any]:
-    tables = claims_module.Tables(models_table(69.0, 71.0), {} if table is None else {"e": table})
+    ablations = {} if table is None else {"e": table}
+    tables = claims_module.Tables(models_table(69.0, 71.0), ablations, NO_PAIRS, NO_RUNS)
     parsed = ClaimConfig.model_validate(claim(**given))
     return claims_module.claim_row(parsed, STUDY | study, tables, TITLES)
 

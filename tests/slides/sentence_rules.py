@@ -547,15 +547,27 @@ def _title_one_seed(f: Facts, m: Mapping[str, str]) -> None:
     assert f.study.arms["ci_low"].isna().all()
 
 
+VERDICTS = (
+    *("confirmed", "refuted", "inconclusive", "not tested"),
+    *("not this network", "settled by construction"),
+)
+
+
 def counted(f: Facts, m: Mapping[str, str], origin: str) -> None:
     found = f.study.claims[f.study.claims["origin"] == origin]
     assert int(m["claims"]) == len(found) > 0
-    for verdict in ("confirmed", "refuted", "inconclusive", "not tested"):
+    for verdict in VERDICTS:
         assert int(m[verdict.replace(" ", "_")]) == (found["verdict"] == verdict).sum()
 
 
-COUNTS = "claims <n:claims>, confirmed <n:confirmed>, refuted <n:refuted>, inconclusive <n:inconclusive>, not tested <n:not_tested>."
-COUNTS_ZH = "论断<n:claims>条，证实<n:confirmed>条，否定<n:refuted>条，未定<n:inconclusive>条，未检验<n:not_tested>条。"
+COUNTS = (
+    "claims <n:claims>, confirmed <n:confirmed>, refuted <n:refuted>, inconclusive <n:inconclusive>, about another "
+    "network <n:not_this_network>, settled by construction <n:settled_by_construction>, not tested <n:not_tested>."
+)
+COUNTS_ZH = (
+    "论断<n:claims>条，证实<n:confirmed>条，否定<n:refuted>条，未定<n:inconclusive>条，所指为另一网络<n:not_this_network>条，"
+    "由构造决定<n:settled_by_construction>条，未检验<n:not_tested>条。"
+)
 
 
 @rule(f"The original talk: {COUNTS}", f"原报告：{COUNTS_ZH}")

@@ -17,7 +17,7 @@ import yaml
 from bakeoff.analysis import verdicts
 from bakeoff.analysis.ablation import arm_table
 from bakeoff.analysis.claims import CLAIMS, Tables, claim_row
-from bakeoff.analysis.comparison import comparison_tables
+from bakeoff.analysis.comparison import comparison_tables, run_table
 from bakeoff.analysis.networks import DIVERGED, NetworkRuns, Networks
 from bakeoff.analysis.statistics import Answers, contrasts
 from bakeoff.slides import findings
@@ -122,7 +122,7 @@ def tables(runs: Mapping[str, str], used: Networks, rng: np.random.Generator) ->
         "margin": margin,
     }
     ablation = arm_table(spec, used)
-    judged = Tables(models, {"a": ablation})
+    judged = Tables(models, {"a": ablation}, pairs, run_table(used))
     # As `load_results` reads them.
     told = {"a": read(ablation, "arm")} if len(ablation) > 1 else {}
     claims = pd.DataFrame(

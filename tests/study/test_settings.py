@@ -43,7 +43,7 @@ def keys_of(*models: type[BaseModel]) -> set[str]:
     [
         (Recipe, ("training", "evaluation", "study/study.py")),
         (DataConfig, ("data", "study")),
-        (ClaimConfig, ("analysis/claims.py",)),
+        (ClaimConfig, ("analysis", "study")),
         (StudyConfig, ("study", "data", "planning", "workflow.py", "../../workflow/rules")),
         (AblationConfig, ("study", "figures", "analysis")),
         (VariantConfig, ("study", "models", "evaluation")),

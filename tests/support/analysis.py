@@ -29,7 +29,7 @@ def make(root: Path, study: FakeStudy) -> Path:
         tables.append(root / "ablation" / f"{name}.csv")
         ablate(read_json(root / "specs/ablations" / f"{name}.json"), root / "runs", tables[-1])
     spec = read_json(root / "specs/claims.json")
-    claims_module.judge_claims(spec, root / "comparison/models.csv", tables, root / "claims")
+    claims_module.judge_claims(spec, root / "comparison", tables, root / "claims")
     return root
 
 

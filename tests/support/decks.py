@@ -76,7 +76,7 @@ def make_root(root: Path, study: FakeStudy) -> Path:
         arms = read_json(root / "specs" / "ablations" / f"{name}.json")
         ablate(arms, root / "runs", root / "ablation" / f"{name}.csv")
     tables = sorted((root / "ablation").glob("*.csv"))
-    judge_claims(read_json(root / "specs/claims.json"), out / "models.csv", tables, root / "claims")
+    judge_claims(read_json(root / "specs/claims.json"), out, tables, root / "claims")
     slides = {
         "study": study.header,
         "slides": slides_yaml(),

@@ -53,7 +53,14 @@ rule ablate:
 rule claims:
     """Each published figure against what was measured."""
     input:
-        unpack(tracked(models="<root>/comparison/models.csv", ablations=ABLATIONS)),
+        unpack(
+            tracked(
+                models="<root>/comparison/models.csv",
+                pairs="<root>/comparison/pairwise.csv",
+                runs="<root>/comparison/runs.csv",
+                ablations=ABLATIONS,
+            )
+        ),
     output:
         tables=update(expand("<root>/claims/claims.{suffix}", suffix=TABLE_SUFFIXES)),
         record=update("<root>/records/claims.json"),

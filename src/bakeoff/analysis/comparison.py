@@ -17,7 +17,7 @@ from bakeoff.analysis.networks import (
     read_superclasses,
     same_network_as,
 )
-from bakeoff.analysis.statistics import Means, intervals, summarise, uneven
+from bakeoff.analysis.statistics import Means, front_shares, intervals, summarise, uneven
 from bakeoff.analysis.tables import Column, write_table
 from bakeoff.analysis.verdicts import JUDGED, judge, standing, worse_than
 from bakeoff.errors import UserError
@@ -79,6 +79,14 @@ RUN_COLUMNS = (
     Column("device", "Device"),
     Column("outcome", "Outcome"),
 )
+
+COSTS = {
+    "params": "params_m",
+    "macs": "macs_m",
+    "gpu_hours": "gpu_hours",
+    "latency": "latency_ms",
+}
+"""{what accuracy is bought with: column of models.csv}"""
 
 PAIRWISE = (
     *("variant_a", "variant_b", *JUDGED, "more_gpu_hours"),
@@ -220,6 +228,12 @@ def model_table(
             }
         )
     models = pd.DataFrame(rows)
+    at = models["run"].map(places).to_numpy()
+    for name, column in COSTS.items():
+        cost = np.full(len(places), np.nan)
+        # Nothing is free: no GPU was used.
+        cost[at] = models[column].where(models[column] > 0)
+        models[f"front_share_{name}"] = 100 * front_shares(means, cost)[at]
     models["judged"] = models["seeds"] > 1
     models["distinct"] = ~models["run"].duplicated()
     models["same_network_as"] = same_network_as(models["variant"], entries)

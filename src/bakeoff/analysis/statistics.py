@@ -284,6 +284,31 @@ def largest_t(means: Means, a: Indices, b: Indices, draws: int) -> Floats:
     return np.sort(np.concatenate(largest))
 
 
+def front_shares(means: Means, cost: Floats, draws: int = DRAWS) -> Floats:
+    """Return how probable it is that each of K networks is on the front of accuracy over `cost` (K), 0 to 1.
+
+    A network is on it where none of the same cost or less is more accurate. Accuracies are drawn from their joint
+    distribution around what was measured, with the pooled variance of runs from its scaled chi-squared distribution.
+    Costs are taken as they are. NaN where a network has one seed or no cost; such networks exclude no other.
+    """
+    generator = np.random.default_rng(0)
+    known = (means.seeds > 1) & np.isfinite(cost)
+    shares = np.full(len(cost), np.nan)
+    if not known.any():
+        return shares
+    count, price = int(known.sum()), cost[known]
+    seeds = (means.of_seeds / means.seeds)[known]
+    root = np.linalg.cholesky(means.of_images[np.ix_(known, known)])
+    images = generator.standard_normal((draws, count)) @ root.T
+    scale = means.df / generator.chisquare(means.df, (draws, 1))
+    drawn = images + generator.standard_normal((draws, count)) * np.sqrt(scale * seeds)
+    drawn += means.mean[known]
+    rivals = (price[None, :] <= price[:, None]) & ~np.eye(count, dtype=bool)
+    best = np.stack([drawn[:, mask].max(axis=1, initial=-np.inf) for mask in rivals], axis=1)
+    shares[known] = (drawn >= best).mean(axis=0)
+    return shares
+
+
 def _of_images(means: Means, a: Indices, b: Indices | None) -> Floats:
     c = means.of_images
     return c[a, a] if b is None else c[a, a] + c[b, b] - 2 * c[a, b]

@@ -42,7 +42,7 @@ def _compute(graph: Graph, job: str, out: Path) -> None:
             ablate(spec, root / "runs", out / f"{spec['ablation']}.csv")
         case _:
             ablations = [root / "ablation" / f"{name}.csv" for name in spec["ablations"]]
-            judge_claims(spec, root / "comparison" / "models.csv", ablations, out)
+            judge_claims(spec, root / "comparison", ablations, out)
 
 
 def _difference(there: Path, again: Path) -> str:

@@ -27,6 +27,11 @@ OF_ALL_ROWS = frozenset(
 # Beginnings of the columns of an ablation's table that compare an arm with the baseline.
 OF_BASELINE = ("delta", "errors_change", "params_change", "macs_change", "baseline_")
 
+# Kinds of measures of the variants that they name, and of no others.
+OF_ONE_OR_TWO = frozenset(
+    {"top1", "params", "param_efficiency", "hours", "gpu_hours", "difference", "efficiency_ratio"}
+)
+
 
 def table_runs(graph: Graph) -> tuple[str, ...]:
     """Return the runs behind all tables of the study."""
@@ -74,15 +79,27 @@ def _of_ablation(graph: Graph, job: str, cell: Cell) -> frozenset[str]:
 def _of_claim(graph: Graph, job: str, cell: Cell) -> frozenset[str]:
     claims = {claim["id"]: claim for claim in graph.records[job].spec["claims"]}
     measure = claims[cell.row["id"]]["measure"]
-    if "variant" in measure:
-        row = {"variant": measure["variant"]}
-        return _of_comparison(graph, "comparison", Cell("", "", "", row, "cell"))
-    table = f"ablations/{measure['ablation']}"
-    if table not in graph.records:
-        return frozenset()
-    if measure["arm"] == "best":
-        return frozenset(graph.runs(table))
-    return _of_ablation(graph, table, Cell("", "", "delta", {"arm": measure["arm"]}, "cell"))
+    found = (_of_measure(graph, part) for part in measure.get("of") or [measure])
+    return frozenset().union(*found)
+
+
+def _of_measure(graph: Graph, measure: Mapping[str, Any]) -> frozenset[str]:
+    if ablation := measure.get("ablation"):
+        table = f"ablations/{ablation}"
+        if table not in graph.records:
+            return frozenset()
+        arms = [measure.get("arm"), measure.get("than")]
+        entries = {arm["arm"] for arm in graph.records[table].spec["arms"]}
+        if not set(arms) - {None} <= entries or arms == [None, None]:
+            # The best, the worst, all others, or the mean.
+            return frozenset(graph.runs(table))
+        wanted = (Cell("", "", "delta", {"arm": arm}, "cell") for arm in arms if arm)
+        return frozenset().union(*(_of_ablation(graph, table, cell) for cell in wanted))
+    if measure["kind"] in OF_ONE_OR_TWO:
+        variants = (measure[key] for key in ("variant", "other") if key in measure)
+        cells = (Cell("", "", "", {"variant": name}, "cell") for name in variants)
+        return frozenset().union(*(_of_comparison(graph, "comparison", cell) for cell in cells))
+    return frozenset(graph.runs("comparison"))
 
 
 def _runs(entries: Iterable[Mapping[str, Any]]) -> frozenset[str]:

@@ -500,7 +500,10 @@ def twin_arm(table: Table, row: Row, words: Words) -> Value:
 
 # --- claims ---------------------------------------------------------------------------------------
 
-CLAIM_VERDICTS = ("confirmed", "refuted", "inconclusive", "not tested")
+CLAIM_VERDICTS = (
+    *("confirmed", "refuted", "inconclusive", "not tested"),
+    *("not this network", "settled by construction"),
+)
 
 
 def claim_counts(results: Results, origin: str) -> dict[str, Filler]:

@@ -24,7 +24,9 @@ GLOSSARIES = ("names", "rules", "families", "recipe")
 
 _ARM = "arm baseline delta low high seeds baseline_seeds margin"
 _GAP = "small best delta low high margin"
-_CLAIMS = "claims confirmed refuted inconclusive not_tested"
+_CLAIMS = (
+    "claims confirmed refuted inconclusive not_tested not_this_network settled_by_construction"
+)
 
 TEMPLATES: Mapping[str, str] = {
     "common.footer": "study dataset protocol",
@@ -220,6 +222,8 @@ TEMPLATES: Mapping[str, str] = {
     "claims.refuted": "",
     "claims.inconclusive": "",
     "claims.not_tested": "",
+    "claims.not_this_network": "",
+    "claims.settled_by_construction": "",
     "claims.exact": "value",
     "claims.reason.dataset": "",
     "claims.reason.min_epochs": "",
@@ -230,6 +234,12 @@ TEMPLATES: Mapping[str, str] = {
     "claims.reason.variant_absent": "",
     "claims.reason.ablation_absent": "",
     "claims.reason.arm_absent": "",
+    "claims.reason.all_diverged": "",
+    "claims.reason.epochs": "",
+    "claims.reason.device": "",
+    "claims.reason.gpus": "",
+    "claims.reason.other_machines": "",
+    "claims.reason.no_others": "",
     "claims.notes": "",
     # findings and limits
     "conclusions.kicker": "",

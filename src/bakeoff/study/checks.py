@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bakeoff.errors import UserError, did_you_mean
 from bakeoff.models.weights_files import WeightsSource
-from bakeoff.study.claims import ClaimConfig
+from bakeoff.study.claims import EXTREMES, AnyPart, ClaimConfig
 from bakeoff.study.config import AblationConfig, StudyConfig, VariantConfig
 from bakeoff.study.layers import Layer, origin
 from bakeoff.study.root import check_root
@@ -164,21 +164,35 @@ def _claims(whole: Whole) -> Iterator[str]:
     for twice in sorted({name for name in ids if ids.count(name) > 1}):
         yield f"{file}: two claims have the id '{twice}'. Give each its own."
     for claim in whole.claims:
-        measure, where = claim.measure, f"{file}: {claim.id}.measure"
-        if measure.variant is not None and measure.variant not in whole.models:
-            near = did_you_mean(measure.variant, whole.models)
-            yield f"{where}.variant is '{measure.variant}', an unknown variant{near}."
-        if measure.ablation is None:
-            continue
-        if measure.ablation not in whole.ablations:
-            near = did_you_mean(measure.ablation, whole.ablations)
-            yield f"{where}.ablation is '{measure.ablation}', an unknown ablation{near}."
-            continue
-        arms = ["best", *(arm.arm for arm in whole.ablations[measure.ablation].arms)]
-        if measure.arm is not None and measure.arm not in arms:
+        for number, part in enumerate(claim.measure.parts):
+            inside = f".of[{number}]" if claim.measure.of else ""
+            yield from _measure(whole, part, f"{file}: {claim.id}.measure{inside}")
+
+
+def _measure(whole: Whole, part: AnyPart, where: str) -> Iterator[str]:
+    """Yield the variants, ablations and arms of a measure that there are not."""
+    named = {"variant": part.variant, "other": part.other}
+    named |= {f"group[{i}]": name for i, name in enumerate(part.group)}
+    extremes = EXTREMES if part.kind in ("hours", "gpu_hours") else ()
+    for key, name in named.items():
+        if name is not None and name not in whole.models and name not in extremes:
+            near = did_you_mean(name, [*whole.models, *extremes])
+            yield f"{where}.{key} is '{name}', an unknown variant{near}."
+    if part.ablation is None:
+        return
+    if part.ablation not in whole.ablations:
+        near = did_you_mean(part.ablation, whole.ablations)
+        yield f"{where}.ablation is '{part.ablation}', an unknown ablation{near}."
+        return
+    arms = [arm.arm for arm in whole.ablations[part.ablation].arms]
+    words = () if part.kind == "arm_contrast" else ("best", "worst")
+    for key, arm, known in (
+        ("arm", part.arm, [*words, *arms]),
+        ("than", part.than, ["others", *arms]),
+    ):
+        if arm is not None and arm not in known:
             yield (
-                f"{where}.arm is '{measure.arm}'{did_you_mean(measure.arm, arms)}, "
-                f"expected one of {', '.join(arms)}."
+                f"{where}.{key} is '{arm}'{did_you_mean(arm, known)}, expected one of {', '.join(known)}."
             )
 
 

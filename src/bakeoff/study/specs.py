@@ -180,7 +180,7 @@ def claims_spec(study: Study) -> dict[str, Any]:
     """Return what decides the verdicts on the claims, given the tables."""
     return {
         "study": describe_study(study),
-        "claims": [claim.model_dump(mode="json", exclude_none=True) for claim in study.claims],
+        "claims": [claim.model_dump(mode="json", exclude_defaults=True) for claim in study.claims],
         "datasets": _titles(study),
         "ablations": list(study.ablations),
     }
