@@ -20,6 +20,7 @@ from bakeoff.analysis.statistics import (
     Contrasts,
     Means,
     contrasts,
+    front_shares,
     intervals,
     summarise,
     uneven,
@@ -174,6 +175,31 @@ def test_differences_change_sign_with_the_order_and_images_have_to_agree() -> No
     assert (there.delta[0], there.low[0]) == pytest.approx((-back.delta[0], -back.high[0]))
     with pytest.raises(ValueError, match="300 and 200"):
         summarise([answers(np.ones((2, 300), bool)), answers(np.ones((2, 200), bool))])
+
+
+def test_the_front_holds_who_is_beaten_by_none_that_costs_as_little() -> None:
+    made = [answers(each) for each in drawn((3, 3, 3), 2000)]
+    means = summarise(made)
+    # The dearest against two, the middle one against one, the cheapest against none.
+    shares = front_shares(means, np.array([3.0, 2.0, 1.0]))
+    assert shares[2] == 1
+    low, high = norm_share(means, 1, 2), norm_share(means, 0, 1) * norm_share(means, 0, 2)
+    assert shares[1] == pytest.approx(low, abs=0.03)
+    assert shares[0] >= high - 0.03
+    # Of two that cost the same, one is on it.
+    equal = front_shares(means, np.array([1.0, 1.0, 9.0]))
+    assert equal[0] + equal[1] == pytest.approx(1, abs=1e-9)
+    unknown = front_shares(means, np.array([np.nan, 2.0, 1.0]))
+    assert np.isnan(unknown[0]) and unknown[1] == pytest.approx(shares[1], abs=0.02)
+    single = summarise([*made[:2], answers(drawn((1,), 2000)[0])])
+    assert np.isnan(front_shares(single, np.array([3.0, 2.0, 1.0]))[2])
+
+
+def norm_share(means: Means, a: int, b: int) -> float:
+    """Return how probable it is that a is more accurate than b, by a normal distribution."""
+    c, seeds = means.of_images, means.of_seeds / means.seeds
+    variance = c[a, a] + c[b, b] - 2 * c[a, b] + seeds[a] + seeds[b]
+    return float(stats.norm.cdf((means.mean[a] - means.mean[b]) / np.sqrt(variance)))
 
 
 def test_one_seed_is_not_judged_and_changes_nothing_for_the_others() -> None:

@@ -38,6 +38,7 @@ RUNS_NEEDED = ("variant", "top1", "train_hours", "gpu_hours", "device")
 MIN_SEEDS = 2
 
 COLUMNS = (
+    Column("origin", "Whose"),
     Column("source", "Source"),
     Column("statement", "Statement"),
     Column("claimed", "Claimed", ".4g"),

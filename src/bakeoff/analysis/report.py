@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bakeoff.analysis.tables import read_table
 from bakeoff.files import read_json, write_text
 from bakeoff.markup import markdown
 
@@ -41,7 +42,7 @@ def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list
     if left_out := spec.get("left_out"):
         parts += ["## Ablations"] if not spec["ablations"] else []
         parts.append(markdown(left_out))
-    return [*parts, "## Claims", _table(root / "claims" / "claims.md")]
+    return [*parts, "## Claims", _counts(root), _table(root / "claims" / "claims.md")]
 
 
 def _about(spec: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
@@ -52,6 +53,18 @@ def _about(spec: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
         f"{meta['validation_images']:,} held out for every choice, {meta['test_images']:,} to test on, once. "
         f"Protocol `{study['protocol']}`, {study['epochs']} epochs."
     )
+
+
+def _counts(root: Path) -> str:
+    """Say how many claims have which verdict, those of the original talk and those of papers apart."""
+    claims = read_table(root / "claims" / "claims.csv", ("origin", "verdict"))
+    told = []
+    for origin, of in (("talk", "Of the original talk"), ("paper", "Of papers")):
+        verdicts = claims.loc[claims["origin"] == origin, "verdict"]
+        counts = [f"{count} {verdict}" for verdict, count in verdicts.value_counts().items()]
+        if counts:
+            told.append(f"{of}: {', '.join(counts)}.")
+    return " ".join(told)
 
 
 def _figure(name: str, figures: Mapping[str, Mapping[str, str]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 Row = Mapping[str, str]
@@ -44,8 +44,8 @@ class StudySummary:
     statement: str = ""
     """What can be said of the best ones."""
     ablations: tuple[Verdict, ...] = ()
-    claims: Mapping[str, int] | None = None
-    """{verdict: number of claims}."""
+    claims: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """{whose claims they are: {verdict: number of claims}}."""
 
 
 def read_results(root: Path, jobs: Collection[str]) -> StudySummary:
@@ -56,10 +56,11 @@ def read_results(root: Path, jobs: Collection[str]) -> StudySummary:
         folder, _, name = job.partition("/")
         if folder == "ablations":
             verdicts += _verdicts(name, _rows(root / "ablation" / f"{name}.csv"))
-    claims: dict[str, int] = {}
+    claims: dict[str, dict[str, int]] = {}
     for row in _rows(root / "claims" / "claims.csv") if "claims" in jobs else ():
-        claims[row["verdict"]] = claims.get(row["verdict"], 0) + 1
-    return StudySummary(leaders, _statement(leaders), tuple(verdicts), claims or None)
+        counts = claims.setdefault(row["origin"], {})
+        counts[row["verdict"]] = counts.get(row["verdict"], 0) + 1
+    return StudySummary(leaders, _statement(leaders), tuple(verdicts), claims)
 
 
 def _leaders(rows: Sequence[Row]) -> tuple[Leader, ...]:

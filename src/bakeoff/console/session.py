@@ -307,6 +307,9 @@ def _all_current(plan: Plan) -> str:
     return f"all that was asked for is current, {runs} of {len(plan.study.runs)} runs among it."
 
 
+WHOSE = {"talk": "Claims of the original talk", "paper": "Claims of papers"}
+
+
 def result_lines(results: StudySummary) -> list[str]:
     """Return what the tables say, a line for each of the best variants, each arm, and the claims."""
     lines = []
@@ -326,9 +329,9 @@ def result_lines(results: StudySummary) -> list[str]:
         for arm in results.ablations:
             interval = f" [{arm.low:+.2f}, {arm.high:+.2f}]" if arm.low is not None else ""
             lines.append(f"  {arm.ablation}: {arm.arm} {arm.delta:+.2f}{interval}: {arm.words}")
-    if results.claims:
-        counts = ", ".join(f"{number} {verdict}" for verdict, number in results.claims.items())
-        lines.append(f"Claims: {counts}")
+    for origin, verdicts in results.claims.items():
+        counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+        lines.append(f"{WHOSE.get(origin, origin)}: {counts}")
     return [line for line in lines if line.strip()]
 
 
