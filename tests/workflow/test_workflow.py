@@ -108,6 +108,22 @@ def test_the_deck(built: Project, language: str) -> None:
     assert numbers
 
 
+def test_what_is_open_and_what_would_settle_it(built: Project) -> None:
+    done = built.snakemake("power")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(built.folder / "results/power/power.csv")
+    pairs = pd.read_csv(built.folder / "results/comparison/pairwise.csv")
+    leading = pd.read_csv(built.folder / "results/comparison/models.csv")["group"] != "behind"
+    assert (table["kind"] == "pair").sum() <= len(pairs)
+    assert leading.any() and len(table) > 0
+    # With one seed each, no ablation can be told, and none is given a number.
+    arms = table[table["kind"].str.startswith("arm of")]
+    assert len(arms) and arms["more_seeds"].isna().all()
+    assert "one seed" in done.stdout
+    assert "results/power" in done.stdout
+    assert "core-hours" in (built.folder / "results/power/power.md").read_text(encoding="utf-8")
+
+
 def test_the_report_shows_every_figure_and_table(built: Project) -> None:
     page = (built.folder / "results" / "report" / "report.md").read_text()
     pictures = re.findall(r"\]\((\.\./figures/[^)]+)\)", page)

@@ -206,6 +206,8 @@ def model_table(
                 "top1_sd": each.sd[k],
                 "top1_ci_low": each.low[k],
                 "top1_ci_high": each.high[k],
+                "top1_error": each.error[k],
+                "top1_image_error": each.image_error[k],
                 "seeds_vary_more": bool(seeds_vary[k]),
                 "top1_val_mean": scores["val_top1"],
                 "top5_mean": scores["top5"],

@@ -82,8 +82,9 @@ class Contrasts:
     zero. `shown_within` is the smallest margin within which the two one-sided tests show equivalence, for all
     at once; `detectable` the smallest true difference that such a design finds with probability `POWER`;
     `more_seeds` how many seeds more on each side would with that probability show the difference that was
-    measured, or equivalence within the margin, NaN where `MOST_SEEDS` would not. All but `delta` are NaN where
-    one side has one seed.
+    measured, or equivalence within the margin, NaN where `MOST_SEEDS` would not. `error` is the standard error, and
+    `image_error` the part of it that no number of seeds takes away. All but `delta` are NaN where one side has one
+    seed.
     """
 
     delta: Floats
@@ -95,6 +96,8 @@ class Contrasts:
     shown_within: Floats
     detectable: Floats
     more_seeds: Floats
+    error: Floats
+    image_error: Floats
 
 
 def summarise(answers: Sequence[Answers]) -> Means:
@@ -146,12 +149,18 @@ def _shared(seeds: NDArray[np.int64], own: Floats) -> tuple[Floats, int]:
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """One 95 % interval for each of K means, in percent, each for itself; `sd` is over seeds."""
+    """One 95 % interval for each of K means, in percent, each for itself; `sd` is over seeds.
+
+    `error` is the standard error, NaN for one seed, and `image_error` the part of it that no number of seeds takes
+    away.
+    """
 
     mean: Floats
     sd: Floats
     low: Floats
     high: Floats
+    error: Floats
+    image_error: Floats
 
 
 def intervals(means: Means, level: float = LEVEL) -> Intervals:
@@ -167,7 +176,13 @@ def intervals(means: Means, level: float = LEVEL) -> Intervals:
     hits = np.round(means.mean * means.images)
     wilson = np.array(proportion_confint(hits, means.images, alpha=1 - level, method="wilson"))
     low, high = np.where(means.seeds > 1, [low, high], wilson)
-    return Intervals(100 * means.mean, 100 * np.sqrt(means.of_runs), 100 * low, 100 * high)
+    error = np.where(means.seeds > 1, np.sqrt(variance), np.nan)
+    image_error = np.sqrt(_of_images_alone(means, single, None))
+    return Intervals(
+        100 * means.mean,
+        *(100 * np.sqrt(means.of_runs), 100 * low, 100 * high),
+        *(100 * error, 100 * image_error),
+    )
 
 
 def contrasts(
@@ -180,10 +195,10 @@ def contrasts(
     """
     delta = means.mean[a] - means.mean[b]
     tested = (means.seeds[a] > 1) & (means.seeds[b] > 1)
-    columns = np.full((8, len(a)), np.nan)
+    columns = np.full((10, len(a)), np.nan)
     if tested.any():
         columns[:, tested] = _tested(means, a[tested], b[tested], margin / 100, draws)
-    scales = np.array([100, 100, 1, 1, 1, 100, 100, 1])
+    scales = np.array([100, 100, 1, 1, 1, 100, 100, 1, 100, 100])
     return Contrasts(100 * delta, *(columns * scales[:, None]))
 
 
@@ -207,8 +222,17 @@ def _tested(means: Means, a: Indices, b: Indices, margin: float, draws: int) -> 
             np.abs(delta) + narrow * error,
             (wide + stats.t.ppf(POWER, df)) * error,
             _more_seeds(means, (a, b), (float(wide), float(narrow)), margin),
+            error,
+            np.sqrt(_of_images_alone(means, a, b)),
         ]
     )
+
+
+def _of_images_alone(means: Means, a: Indices, b: Indices | None) -> Floats:
+    """Return the variances of mean[a], or of mean[a] - mean[b], that are left with any number of seeds."""
+    interaction = means.interaction / means.seeds
+    of_runs = interaction[a] if b is None else interaction[a] + interaction[b]
+    return np.maximum(0, _of_images(means, a, b) - np.nan_to_num(of_runs))
 
 
 def _more_seeds(

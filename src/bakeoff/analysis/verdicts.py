@@ -22,7 +22,7 @@ Group = Literal["leading", "behind", "one seed"]
 
 JUDGED = (
     *("delta", "ci_low", "ci_high", "df", "p_value", "p_adjusted", "verdict", "margin"),
-    *("equivalent_within", "detectable", "errors_change_pct", "more_seeds"),
+    *("equivalent_within", "detectable", "errors_change_pct", "more_seeds", "error", "image_error"),
 )
 """The columns of `judge`."""
 
@@ -33,7 +33,8 @@ def judge(means: Means, a: Indices, b: Indices, margin: float) -> pd.DataFrame:
     Columns (`JUDGED`): `delta` with its simultaneous interval `ci_low` to `ci_high` (points), `p_adjusted` for the
     number of differences, `verdict`, the `margin` of equivalence and the smallest one that could be shown,
     `equivalent_within`, the smallest `detectable` difference (points), the relative change of the errors from `b` to
-    `a` in percent, and, where the verdict is open, how many `more_seeds` on each side would settle it.
+    `a` in percent, where the verdict is open, how many `more_seeds` on each side would settle it, and the standard
+    `error` with the part of it, `image_error`, that no number of seeds takes away (points).
     """
     found = contrasts(means, a, b, margin)
     verdicts = [
@@ -59,6 +60,8 @@ def judge(means: Means, a: Indices, b: Indices, margin: float) -> pd.DataFrame:
             "more_seeds": np.where(
                 [word == "cannot tell" for word in verdicts], found.more_seeds, np.nan
             ),
+            "error": found.error,
+            "image_error": found.image_error,
         },
         columns=JUDGED,
     )

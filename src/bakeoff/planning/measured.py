@@ -42,6 +42,22 @@ def read_finished(root: Path, runs: Mapping[str, Sequence[int]]) -> list[Finishe
     return found
 
 
+def hours_of_a_run(root: Path, runs: Mapping[str, Sequence[int]]) -> tuple[dict[str, float], str]:
+    """Return {variant: hours of devices that one of its runs took, on average} and what they are hours of.
+
+    Those are GPU-hours where any run was on a GPU, and core-hours else. A variant without a finished run takes as long
+    as the others in the mean.
+    """
+    finished = read_finished(root, runs)
+    on_gpu = any(run.kind == "gpu" for run in finished)
+    taken: dict[str, list[float]] = {}
+    for run in finished:
+        taken.setdefault(run.variant, []).append(run.processes * run.seconds / 3600)
+    hours = {variant: statistics.mean(values) for variant, values in taken.items()}
+    usual = statistics.mean(hours.values()) if hours else 0.0
+    return {name: hours.get(name, usual) for name in runs}, "GPU-hours" if on_gpu else "core-hours"
+
+
 def corrected(
     predictor: Predictor, works: Mapping[str, Work], finished: Iterable[Finished]
 ) -> Predictor:

@@ -21,7 +21,8 @@ OF_ALL_ROWS = frozenset(
         *("rank", "rank_low", "rank_high", "letters", "group", "dominated_by", "seeds_vary_more"),
         *("top1_ci_low", "top1_ci_high", "ci_low", "ci_high", "df", "p_value", "p_adjusted"),
         *("verdict", "equivalent_within", "detectable", "more_seeds", "more_gpu_hours"),
-        *("same_network_as", "distinct"),
+        *("same_network_as", "distinct", "error", "image_error", "top1_error"),
+        *(f"front_share_{cost}" for cost in ("params", "macs", "gpu_hours", "latency")),
     }
 )
 # Beginnings of the columns of an ablation's table that compare an arm with the baseline.

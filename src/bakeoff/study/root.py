@@ -13,7 +13,17 @@ from bakeoff.study.layers import COMMAND_LINE, Layer
 PARTS = frozenset(
     {
         *("ablation", "archive", "checkpoints", "claims", "comparison", "data", "figures", "logs"),
-        *("plan", "profiles", "provenance", "records", "report", "runs", "slides", "specs"),
+        *(
+            "plan",
+            "power",
+            "profiles",
+            "provenance",
+            "records",
+            "report",
+            "runs",
+            "slides",
+            "specs",
+        ),
         "tensorboard",
     }
 )
