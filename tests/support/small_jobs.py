@@ -21,7 +21,7 @@ COMPARISON_FIGURES = {
     "plot learning_curves",
     "plot superclass_confusion",
 }
-END = {"claims", "report", "provenance", *DECKS}
+END = {"claims", "report", "page", "provenance", *DECKS}
 AFTER_COMPARISON = {"compare", *COMPARISON_FIGURES, *END}
 ABLATIONS = {"ablate eca", "ablate ghost", "ablate attention_position"}
 AFTER_RUNS = {*AFTER_COMPARISON, *ABLATIONS, "plot ablation_deltas"}

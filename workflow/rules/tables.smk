@@ -86,7 +86,7 @@ rule report:
                 ablations=expand(
                     "<root>/ablation/{ablation}.md", ablation=STUDY.ablations
                 ),
-                claims="<root>/claims/claims.md",
+                claims=expand("<root>/claims/claims.{suffix}", suffix=("csv", "md")),
                 figures=expand("<root>/figures/{figure}.png", figure=RESOLVED.figures),
             )
         ),
@@ -100,3 +100,37 @@ rule report:
         "../envs/bakeoff.yaml"
     script:
         "../scripts/report.py"
+
+
+rule page:
+    """The page to explore the study with, one file. It shows test images, and is no part of an archive."""
+    input:
+        unpack(
+            tracked(
+                meta="<root>/data/meta.json",
+                comparison=expand(
+                    "<root>/comparison/{table}.csv", table=COMPARISON_TABLES
+                ),
+                ablations=ABLATIONS,
+                claims="<root>/claims/claims.csv",
+                runs=RESOLVED.run_files(
+                    (
+                        "metrics.json",
+                        "history.csv",
+                        "predictions.npz",
+                        "provenance.json",
+                    ),
+                    RESOLVED.seeds,
+                ),
+            )
+        ),
+    output:
+        page=update("<root>/report/index.html"),
+        record=update("<root>/records/page.json"),
+    log:
+        "<root>/logs/page.log",
+    localrule: True
+    conda:
+        "../envs/bakeoff.yaml"
+    script:
+        "../scripts/page.py"

@@ -29,6 +29,7 @@ KINDS = {
     "claims": ("table of claims", "tables of claims"),
     "plot": ("figure", "figures"),
     "report": ("report", "reports"),
+    "page": ("page", "pages"),
     "deck": ("deck", "decks"),
     "provenance": ("crate of provenance", "crates of provenance"),
     "model_cards": ("set of model cards", "sets of model cards"),

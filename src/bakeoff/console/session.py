@@ -339,6 +339,7 @@ def file_lines(plan: Plan) -> list[str]:
     """Return the files that a person opens, of those that the invocation was about."""
     root = plan.study.root
     files = {
+        "page": f"{root}/report/index.html",
         "report": f"{root}/report/report.md",
         "slides/en": f"{root}/slides/deck.en.pptx",
         "slides/zh": f"{root}/slides/deck.zh.pptx",

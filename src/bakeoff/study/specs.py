@@ -55,6 +55,7 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
         "claims": claims_spec(study),
         **{f"slides/{language}": slides_spec(study, runs, language) for language in LANGUAGES},
         "report": report_spec(study),
+        "page": page_spec(study, runs),
     }
     for name in dict.fromkeys(runs.values()):
         variant = study.variants[name]
@@ -207,6 +208,25 @@ def figure_spec(study: Study, figure: str) -> dict[str, Any]:
     return {
         "study": describe_study(study),
         "ablations": list(study.ablations) if figure == "ablation_deltas" else [],
+    }
+
+
+def page_spec(study: Study, runs: Mapping[str, str]) -> dict[str, Any]:
+    """Return what decides the page to explore the study with, given tables and runs."""
+    names = list(dict.fromkeys(runs.values()))
+    return {
+        "study": describe_study(study),
+        "data": dict(study.dataset.title),
+        "margin": study.config.margin,
+        "ablations": {name: dict(ablation.title) for name, ablation in study.ablations.items()},
+        "arms": {
+            name: {arm.arm: runs[arm.variant] for arm in ablation.arms}
+            for name, ablation in study.ablations.items()
+        },
+        "variants": {name: runs[name] for name in study.comparison},
+        "runs": {name: list(seeds) for name, seeds in seeds_needed(study, runs).items()},
+        "display": {name: study.variants[name].card.get("display", name) for name in names},
+        "family": {name: study.variants[name].family for name in names},
     }
 
 
