@@ -16,7 +16,9 @@ from bakeoff.data.prepared import load_meta, load_split
 from bakeoff.errors import UserError
 from bakeoff.evaluation.results import RunPaths, as_stored
 from bakeoff.evaluation.run import execute
+from bakeoff.files import read_json
 from bakeoff.models.factory import build, load_variants
+from bakeoff.support.checkpoint import save_checkpoint
 from bakeoff.support.interrupts import InterruptedRunError
 from bakeoff.training.augment import AugmentConfig, InputPipeline
 from bakeoff.training.devices import on_device
@@ -182,11 +184,12 @@ def test_what_cannot_have_one_answer_is_refused(layer: str, sentence: str) -> No
         check_reproducible(lambda: odd(10, 32, "native32", layer), 32)
 
 
-def test_a_network_that_is_told_to_stop_after_a_bad_step_keeps_its_good_checkpoint(
+def test_a_network_that_is_told_to_stop_after_a_bad_step_has_diverged_and_saves_no_such_weights(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_step = Trainer._train_step
     spec = odd_spec("instances", epochs=2)
+    saved = []
 
     def spoiled(self: Trainer, *arguments: Any) -> None:
         train_step(self, *arguments)
@@ -195,9 +198,14 @@ def test_a_network_that_is_told_to_stop_after_a_bad_step_keeps_its_good_checkpoi
             self.parameters[0].data[0] = torch.nan
             self.stop.signal = "SIGTERM"
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_train_step", spoiled)
-        with pytest.raises(UserError, match="the weights are not finite at step 4"):
-            execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=0, code=CODE)
-    assert [path.name for path in (tmp_path / "checkpoints").glob("*.pt")] == ["step-000000003.pt"]
-    execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=1, code=CODE)
+    def save(folder: Path, step: int, state: Any) -> None:
+        save_checkpoint(folder, step, state)
+        saved.append(step)
+
+    monkeypatch.setattr(Trainer, "_train_step", spoiled)
+    monkeypatch.setattr("bakeoff.training.loop.save_checkpoint", save)
+    execute(spec, 0, paths(data, tmp_path), gpus=0, checkpoint_minutes=0, code=CODE)
+    assert max(saved) == 3
+    how = read_json(paths(data, tmp_path).out / "metrics.json")["diverged"]
+    assert (how["what"], how["step"]) == ("weights", 4)
+    assert not (tmp_path / "checkpoints").exists()
