@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
@@ -242,13 +243,23 @@ def test_seeds_that_vary_much_more_than_the_others_are_found() -> None:
 # --- by simulation --------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    spec = spec_from_file_location("inference", REPOSITORY / "benchmarks/inference.py")
+def of_benchmarks(name: str) -> ModuleType:
+    spec = spec_from_file_location(name, REPOSITORY / f"benchmarks/{name}.py")
     assert spec is not None and spec.loader is not None
-    module = sys.modules["inference"] = module_from_spec(spec)
+    module = sys.modules[name] = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    return of_benchmarks("inference")
+
+
+@pytest.fixture(scope="module")
+def looks(benchmark: ModuleType) -> ModuleType:
+    """Return benchmarks/looks.py, which imports the other."""
+    return of_benchmarks("looks")
 
 
 @pytest.mark.parametrize("spread", ["equal", "factor 3"])
@@ -267,3 +278,36 @@ def test_each_variance_by_itself_would_tell_equals_apart_which_is_why_they_share
 ) -> None:
     regime = benchmark.Regime("equal", np.full(8, 70.0), np.full(8, 3.0), seeds=3, images=500)
     assert benchmark.simulate(regime, 200, 500, benchmark.own_variance).family_error > 9
+
+
+def test_looking_again_after_adding_seeds_errs_more_often_unless_the_level_is_divided(
+    looks: ModuleType,
+) -> None:
+    truth = looks.Truth("equal", np.full(6, 70.0), np.full(6, 1.0))
+    naive, spending = (
+        looks.simulate(truth, looks.Design(6, 3, 300, each, "all pairs"), 200, 300)
+        for each in (False, True)
+    )
+    assert naive.error > 5 + 2 * naive.standard_error
+    assert spending.error <= 5 + 2 * 100 * (0.05 * 0.95 / 200) ** 0.5
+
+
+def test_seeds_that_a_variant_gets_for_one_pair_count_for_all_of_its_pairs(
+    looks: ModuleType,
+) -> None:
+    a, b = np.triu_indices(3, 1)
+    more = np.array([4.0, 6.0, np.nan])  # of (0, 1), (0, 2), (1, 2)
+    judged = replace(contrasts(of_seeds_alone(np.array([[0.7, 0.71]] * 3)), a, b), more_seeds=more)
+    open_ = np.ones(3, dtype=bool)
+    # The first pair takes 8 runs; the second then 2 for variant 0 and 6 for variant 2.
+    assert looks.bought(judged, (a, b), open_, 16).tolist() == [6, 4, 6]
+    assert looks.bought(judged, (a, b), open_, 15).tolist() == [4, 4, 0]
+    assert looks.bought(judged, (a, b), ~open_, 16).tolist() == [0, 0, 0]
+
+
+def test_the_fixed_design_that_finds_as_much_lies_between_those_that_were_tried(
+    looks: ModuleType,
+) -> None:
+    tried = {s: looks.Outcome(0.0, 0.0, found, 6.0 * s) for s, found in ((3, 20.0), (5, 60.0))}
+    assert looks.as_many(40.0, tried) == 24
+    assert np.isnan(looks.as_many(61.0, tried))
