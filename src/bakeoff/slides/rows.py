@@ -32,8 +32,8 @@ FORMS: Mapping[str, Format] = {
     "percent_per_million": three_digits,
     "percent_fewer": percent,
     "million": three_digits,
-    "hours": general,
-    "times": general,
+    "hours": three_digits,
+    "times": three_digits,
 }
 """How the figures of a claim look, by their unit."""
 
