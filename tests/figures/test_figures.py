@@ -66,7 +66,7 @@ def draw(root: Path, name: str, on: Path | Sheet) -> None:
 
 
 def report_sheet(out: Path) -> Sheet:
-    return Sheet((out.with_suffix(".png"), out.with_suffix(".svg")))
+    return Sheet(tuple(out.with_suffix(suffix) for suffix in (".png", ".svg", ".pdf")))
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,10 @@ def test_a_large_study_is_drawn_without_warnings(full: Path, tmp_path: Path, nam
     assert min(pixels.shape[:2]) > 500
     assert pixels[..., :3].min() < 0.5  # something was drawn
     assert (tmp_path / f"{name}.svg").read_text(encoding="utf-8").startswith("<?xml")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.png", f"{name}.svg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{name}.{suffix}" for suffix in ("pdf", "png", "svg")
+    ]
+    assert "<text" in (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -144,7 +147,7 @@ def test_one_variant_with_one_seed_is_drawn_and_says_so(
 def test_the_same_tables_give_the_same_files(one: Path, tmp_path: Path, name: str) -> None:
     for copy in ("a", "b"):
         draw(one, name, tmp_path / copy)
-    for suffix in (".png", ".svg"):
+    for suffix in (".png", ".svg", ".pdf"):
         first, second = ((tmp_path / copy).with_suffix(suffix) for copy in ("a", "b"))
         assert first.read_bytes() == second.read_bytes()
 

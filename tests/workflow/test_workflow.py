@@ -44,7 +44,8 @@ def test_everything_is_there(built: Project) -> None:
     for ablation in ("eca", "ghost", "attention_position"):
         assert (results / "ablation" / f"{ablation}.csv").is_file()
     assert len(list((results / "figures").glob("*.png"))) == 6
-    assert len(list((results / "figures").glob("*.svg"))) == 6
+    for suffix in ("svg", "pdf"):
+        assert len(list((results / "figures").glob(f"*.{suffix}"))) == 6
     assert not list(results.rglob("*.pt")), "checkpoints go when their run is complete"
 
 

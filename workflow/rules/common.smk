@@ -86,7 +86,9 @@ COMPARISON = expand(
 )
 ABLATIONS = expand("<root>/ablation/{ablation}.csv", ablation=STUDY.ablations)
 FIGURES = expand(
-    "<root>/figures/{figure}.{suffix}", figure=RESOLVED.figures, suffix=("png", "svg")
+    "<root>/figures/{figure}.{suffix}",
+    figure=RESOLVED.figures,
+    suffix=("png", "svg", "pdf"),
 )
 SLIDES = expand("<root>/slides/deck.{language}.pptx", language=LANGUAGES)
 PRODUCTS = [

@@ -11,6 +11,7 @@ rule plot:
             category=lambda wildcards: RESOLVED.figures[wildcards.figure].category,
         ),
         svg=update("<root>/figures/{figure}.svg"),
+        pdf=update("<root>/figures/{figure}.pdf"),
         record=update("<root>/records/figures/{figure}.json"),
     log:
         "<root>/logs/plot/{figure}.log",

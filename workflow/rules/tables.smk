@@ -79,12 +79,15 @@ rule report:
         unpack(
             tracked(
                 meta="<root>/data/meta.json",
+                models="<root>/comparison/models.csv",
                 comparison=expand(
                     "<root>/comparison/{table}.md",
                     table=("models", "families", "pairwise"),
                 ),
                 ablations=expand(
-                    "<root>/ablation/{ablation}.md", ablation=STUDY.ablations
+                    "<root>/ablation/{ablation}.{suffix}",
+                    ablation=STUDY.ablations,
+                    suffix=("csv", "md"),
                 ),
                 claims=expand("<root>/claims/claims.{suffix}", suffix=("csv", "md")),
                 figures=expand("<root>/figures/{figure}.png", figure=RESOLVED.figures),

@@ -8,5 +8,5 @@ with job(snakemake) as spec:
     from bakeoff.figures.files import plot
     from bakeoff.figures.sheet import Sheet
 
-    root, files = Path(snakemake.config["results_root"]), tuple(map(Path, snakemake.output[:2]))
+    root, files = Path(snakemake.config["results_root"]), tuple(map(Path, snakemake.output[:3]))
     plot(snakemake.wildcards.figure, root, spec["ablations"], Sheet(files))

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bakeoff.analysis.tables import read_table
+import pandas as pd
+
+from bakeoff.analysis.tables import format_number, read_table
 from bakeoff.files import read_json, write_text
 from bakeoff.markup import markdown
 
@@ -30,6 +32,8 @@ def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list
     parts = [
         f"# Study {markdown(study['name'])}",
         _about(spec, meta),
+        "## Findings",
+        "\n".join(f"- {markdown(text)}" for text in findings(spec, root)),
         "## Comparison",
         *(_figure(name, figures) for name in figures if name not in of_ablations),
     ]
@@ -65,6 +69,51 @@ def _counts(root: Path) -> str:
         if counts:
             told.append(f"{of}: {', '.join(counts)}.")
     return " ".join(told)
+
+
+def findings(spec: Mapping[str, Any], root: Path) -> list[str]:
+    """Return what the tables of the study in `root` say, in sentences; nothing is decided here."""
+    models = read_table(
+        root / "comparison" / "models.csv", ("display", "group", "distinct", "diverged")
+    )
+    networks = models[models["distinct"]]
+    told = [_leaders(networks)]
+    for name, title in spec["ablations"].items():
+        table = read_table(root / "ablation" / f"{name}.csv", ("arm", "verdict", "delta"))
+        told.append(f"{title['en']}: {_arms(table)}")
+    if left := int(networks["diverged"].sum()):
+        told.append(f"Runs that diverged, and are in no mean: {left}.")
+    return told
+
+
+def _leaders(networks: pd.DataFrame) -> str:
+    leading = networks.loc[networks["group"] == "leading", "display"].tolist()
+    judged = int((networks["group"] != "one seed").sum())
+    if not leading or judged < 2:
+        return (
+            "No difference between variants can be told: that takes several seeds of two of them."
+        )
+    if len(leading) == 1:
+        return f"{leading[0]} is better than each other variant with several seeds ({judged})."
+    return (
+        f"{len(leading)} of {judged} variants with several seeds lead, and none of them is shown to be better than "
+        f"another: {', '.join(leading)}."
+    )
+
+
+def _arms(table: pd.DataFrame) -> str:
+    """Return the arms of an ablation by their verdict, with their change in points."""
+    if table.empty:
+        return "no finished run of the baseline."
+    arms = table[table["arm"] != table["baseline"]]
+    parts = []
+    for verdict, rows in arms.groupby("verdict", sort=False):
+        named = (
+            f"{row['arm']} ({format_number(row['delta'], '+.2f')})"
+            for row in rows.to_dict("records")
+        )
+        parts.append(f"{verdict}: {', '.join(named)}")
+    return "; ".join(parts) + "." if parts else "no arm but the baseline."
 
 
 def _figure(name: str, figures: Mapping[str, Mapping[str, str]]) -> str:

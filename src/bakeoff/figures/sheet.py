@@ -16,7 +16,7 @@ from bakeoff.figures import words
 from bakeoff.figures.style import STYLE
 from bakeoff.files import atomic_path
 
-DPI = 200
+DPI = 300
 STRETCH = 1.4
 """How far a figure grows beyond the height it would have, to fill its room."""
 
@@ -29,7 +29,12 @@ CHINESE = (
 )
 """Fonts for Chinese, the best first; the first one that the machine has is taken."""
 
-METADATA: Mapping[str, Mapping[str, None]] = {".png": {"Software": None}, ".svg": {"Date": None}}
+# No date: equal figures are equal files.
+METADATA: Mapping[str, Mapping[str, None]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+}
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ STYLE: Mapping[str, object] = {
     "legend.columnspacing": 1.2,
     "lines.linewidth": 1.8,
     "figure.facecolor": "white",
-    "svg.fonttype": "path",  # glyphs go into the file: no font is needed to show it
+    "svg.fonttype": "none",  # text stays text, which can be searched and edited
+    "pdf.fonttype": 42,  # TrueType: the font is in the file, and text is text
     "svg.hashsalt": "bakeoff",
 }
 
