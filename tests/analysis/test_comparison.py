@@ -132,3 +132,48 @@ def test_seeds_of_another_network_are_refused(tmp_path: Path) -> None:
     edit(params=123)(root / "runs/a/seed2")
     with pytest.raises(UserError, match="different networks"):
         compare(read_json(root / "specs/comparison.json"), root / "runs", root, root / "out")
+
+
+# ---- Beside accuracy -----------------------------------------------------------------------------
+
+
+def test_gpu_hours_worst_classes_and_the_best_epoch_are_those_of_the_runs(full: Path) -> None:
+    models = read_table(full / "comparison/models.csv").set_index("variant")
+    folder = full / "runs/resnest50d"
+    gains, worst, briers = [], [], []
+    for seed in range(3):
+        history = read_table(folder / f"seed{seed}/history.csv")["val_top1"]
+        gains.append(history.max() - history.iloc[-1])
+        with np.load(folder / f"seed{seed}/predictions.npz") as arrays:
+            logits, labels = arrays["logits"].astype(float), arrays["labels"]
+        right = logits.argmax(axis=1) == labels
+        worst.append(min(100 * right[labels == k].mean() for k in np.unique(labels)))
+        probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        briers.append(((probability - np.eye(100)[labels]) ** 2).sum(axis=1).mean())
+    row = models.loc["resnest50d"]
+    assert row["best_epoch_gain_mean"] == pytest.approx(np.mean(gains), abs=1e-6)
+    assert row["worst_class_top1_mean"] == pytest.approx(np.mean(worst))
+    assert row["brier_mean"] == pytest.approx(np.mean(briers), rel=1e-5)
+    assert "| GPU-hours |" in (full / "comparison/models.md").read_text(encoding="utf-8")
+
+
+def test_shared_errors_are_counted_over_all_pairs_of_runs_and_beyond_chance(full: Path) -> None:
+    pairs = read_table(full / "comparison/pairwise.csv").set_index(["variant_a", "variant_b"])
+    right = {}
+    for name in ("resnest50d", "resnet_20"):
+        folders = sorted((full / "runs" / name).glob("seed*"))
+        right[name] = [read_right(folder) for folder in folders]
+    row = pairs.loc["resnest50d", "resnet_20"]
+    same = [np.mean(a == b) for a in right["resnest50d"] for b in right["resnet_20"]]
+    assert row["agreement"] == pytest.approx(100 * np.mean(same), rel=1e-5)
+    a, b = (np.mean(right[name]) for name in ("resnest50d", "resnet_20"))
+    chance = a * b + (1 - a) * (1 - b)
+    assert row["error_consistency"] == pytest.approx(
+        (np.mean(same) - chance) / (1 - chance), rel=1e-4
+    )
+    assert 0 < row["error_consistency"] < 1
+
+
+def read_right(folder: Path) -> np.ndarray:
+    with np.load(folder / "predictions.npz") as arrays:
+        return arrays["logits"].argmax(axis=1) == arrays["labels"]

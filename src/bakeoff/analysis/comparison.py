@@ -17,7 +17,7 @@ from bakeoff.analysis.networks import (
     read_superclasses,
     same_network_as,
 )
-from bakeoff.analysis.statistics import Means, front_shares, intervals, summarise, uneven
+from bakeoff.analysis.statistics import Answers, Means, front_shares, intervals, summarise, uneven
 from bakeoff.analysis.tables import Column, write_table
 from bakeoff.analysis.verdicts import JUDGED, judge, standing, worse_than
 from bakeoff.errors import UserError
@@ -38,6 +38,7 @@ MODEL_COLUMNS = (
     Column("params_m", "Params (M)", ",.3f"),
     Column("macs_m", "MACs (M)", ",.1f"),
     Column("train_hours", "Training (h)", ",.3f"),
+    Column("gpu_hours", "GPU-hours", ",.3f"),
     Column("latency_ms", "Latency (ms)", ",.2f"),
     Column("param_efficiency", "Top-1 per M params", ",.1f"),
     Column("same_network_as", "Same network as", variant=True),
@@ -90,7 +91,7 @@ COSTS = {
 
 PAIRWISE = (
     *("variant_a", "variant_b", *JUDGED, "more_gpu_hours"),
-    *("seeds_a", "seeds_b", "same_network", "distinct"),
+    *("seeds_a", "seeds_b", "same_network", "distinct", "agreement", "error_consistency"),
 )
 
 FAMILY_MEANS = [
@@ -214,6 +215,9 @@ def model_table(
                 "superclass_top1_mean": scores["superclass_top1"],
                 "loss_mean": scores["loss"],
                 "ece_mean": scores["ece"],
+                "brier_mean": scores["brier"],
+                "worst_class_top1_mean": scores["worst_class_top1"],
+                "best_epoch_gain_mean": scores["best_epoch_gain"],
                 "params_m": params_m,
                 "macs_m": network.macs / 1e6,
                 "input_size": network.input_size,
@@ -280,6 +284,9 @@ def pairwise_table(
     judged["more_gpu_hours"] = judged["more_seeds"] * [
         hours[x] + hours[y] or np.nan for x, y in pairs
     ]
+    shared = [_shared_errors(networks[x].answers, networks[y].answers) for x, y in pairs]
+    judged["agreement"] = [agreement for agreement, _ in shared]
+    judged["error_consistency"] = [kappa for _, kappa in shared]
     cells = dict(zip(pairs, judged.to_dict("records"), strict=True))
     rows = []
     for first, second in combinations(models.to_dict("records"), 2):
@@ -301,6 +308,20 @@ def pairwise_table(
             }
         )
     return pd.DataFrame(rows, columns=PAIRWISE)
+
+
+def _shared_errors(a: Answers, b: Answers) -> tuple[float, float]:
+    """Return how far two networks err on the same images, over all pairs of their runs.
+
+    The first is the share of images in percent that both have right or both have wrong; the second is that share
+    beyond what two networks of their accuracies would have by chance, 1 at most, 0 for chance (Cohen's kappa; Geirhos,
+    Meding and Wichmann 2020, "Beyond accuracy", eq. 3). NaN where chance alone would agree on all.
+    """
+    x, y = (each.correct.mean(axis=0) for each in (a, b))
+    observed = float((x * y + (1 - x) * (1 - y)).mean())
+    expected = float(x.mean() * y.mean() + (1 - x.mean()) * (1 - y.mean()))
+    kappa = (observed - expected) / (1 - expected) if expected < 1 else np.nan
+    return 100 * observed, kappa
 
 
 def with_standing(models: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:

@@ -21,9 +21,9 @@ from bakeoff.files import read_json
 class NetworkRuns:
     """One architecture with all its finished runs; several variants may resolve to it.
 
-    `scores` has one row per run, in the order of the seeds: seed, epochs, top1, top5, loss, ece,
-    superclass_top1, val_top1 (percent, nats for loss), train_hours, gpu_hours, images_per_s,
-    peak_memory_mb, device, outcome.
+    `scores` has one row per run, in the order of the seeds: seed, epochs, top1, top5, loss, ece, brier,
+    worst_class_top1, superclass_top1, val_top1 (percent, nats for loss), best_epoch_gain (points of val_top1 by
+    which the best epoch is above the last one), train_hours, gpu_hours, images_per_s, peak_memory_mb, device, outcome.
     """
 
     name: str
@@ -112,12 +112,15 @@ def load_networks(
                     "top5": 100 * predictions.correct(5).mean(),
                     "loss": predictions.cross_entropy(),
                     "ece": predictions.calibration_error(),
+                    "brier": predictions.brier_score(),
+                    "worst_class_top1": predictions.worst_class_accuracy(),
                     "superclass_top1": (
                         np.nan
                         if superclass_of is None
                         else predictions.superclass_accuracy(superclass_of)
                     ),
                     "val_top1": run.metrics["validation"]["top1"],
+                    "best_epoch_gain": _best_epoch_gain(run),
                 }
                 | _of_run(run)
             )
@@ -130,6 +133,12 @@ def load_networks(
                 name, answers, scores, *size, bool(runs[0].metrics["pretrained"])
             )
     return Networks(networks, pd.DataFrame(diverged, columns=DIVERGED))
+
+
+def _best_epoch_gain(run: Run) -> float:
+    """Return by how much the best epoch on held-out images is above the last one: what picking it would flatter by."""
+    scores = run.history["val_top1"]
+    return float(scores.max() - scores.iloc[-1])
 
 
 def _of_run(run: Run) -> dict[str, Any]:

@@ -53,6 +53,21 @@ class Predictions:
         gap = np.bincount(bin_of, weights=self.correct() - confidence, minlength=bins)
         return 100 * float(np.abs(gap).sum() / len(confidence))
 
+    def brier_score(self) -> float:
+        """Return the mean squared distance of the probabilities from the truth, summed over classes, 0 to 2.
+
+        Brier 1950, "Verification of forecasts expressed in terms of probability".
+        """
+        probability = np.exp(log_softmax(self.logits.astype(np.float64), axis=1))
+        own = probability[np.arange(len(self.labels)), self.labels]
+        return float(((probability**2).sum(axis=1) - 2 * own + 1).mean())
+
+    def worst_class_accuracy(self) -> float:
+        """Return the accuracy of the class with the lowest one, in percent; classes without images do not count."""
+        images = np.bincount(self.labels)
+        right = np.bincount(self.labels, weights=self.correct(), minlength=len(images))
+        return 100 * float((right[images > 0] / images[images > 0]).min())
+
     def superclass_accuracy(self, superclass_of: NDArray[np.int64]) -> float:
         """Return how often the predicted class is in the label's superclass, in percent.
 

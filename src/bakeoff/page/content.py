@@ -42,10 +42,11 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 MORE: Mapping[str, tuple[str, ...]] = {
     "models": (
         *("gpu_hours", "images_per_s", "peak_memory_mb", "inference_images_per_s", "loss_mean"),
+        *("brier_mean", "worst_class_top1_mean", "best_epoch_gain_mean"),
         *("superclass_top1_mean", "group", "dominated_by", "front_share_params", "device"),
         *("front_share_macs", "front_share_gpu_hours", "front_share_latency", "diverged"),
     ),
-    "pairwise": ("margin", "seeds_a", "seeds_b"),
+    "pairwise": ("agreement", "error_consistency", "margin", "seeds_a", "seeds_b"),
     "runs": ("gpu_hours", "images_per_s", "peak_memory_mb", "epochs", "superclass_top1"),
     "ablation": ("macs_m", "macs_change_pct", "epochs", "margin"),
 }

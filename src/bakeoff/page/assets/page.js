@@ -14,8 +14,8 @@ const state = {
 };
 const PLOT = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
 const COSTS = ["params_m", "macs_m", "gpu_hours", "train_hours", "latency_ms", "peak_memory_mb"];
-const GOOD = ["top1_mean", "top5_mean", "superclass_top1_mean", "inference_images_per_s", "images_per_s", "param_efficiency"];
-const BAD = ["ece_mean", "loss_mean", "top1_sd"];
+const GOOD = ["top1_mean", "top5_mean", "superclass_top1_mean", "worst_class_top1_mean", "inference_images_per_s", "images_per_s", "param_efficiency"];
+const BAD = ["ece_mean", "brier_mean", "loss_mean", "top1_sd"];
 
 // --- small things ---------------------------------------------------------------------------------
 
