@@ -124,9 +124,9 @@ def test_a_table_filters_and_its_columns_are_chosen(shown: Any) -> None:
     names = cells(shown, "#table-models", "variant")
     assert len(names) == 3 and all("ghost" in name for name in names)
     assert "3 of 18 rows" in shown.find_element("id", "table-models").text
-    hidden = "#table-models thead [data-sort=gpu_hours]"
+    hidden = "#table-models thead [data-sort=loss_mean]"
     assert not shown.find_elements("css selector", hidden)
-    tick(shown, "#table-models [data-column=gpu_hours]")
+    tick(shown, "#table-models [data-column=loss_mean]")
     assert shown.find_elements("css selector", hidden)
     tick(shown, "#table-models [data-column=family]")
     assert not shown.find_elements("css selector", "#table-models thead [data-sort=family]")
