@@ -140,6 +140,7 @@ def test_preparing_twice_writes_the_same_bytes(tmp_path: Path) -> None:
         prepare(cfg, None, tmp_path / out)
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == [
+        "duplicates.csv",
         "meta.json",
         "test_coarse.npy",
         "test_fine.npy",

@@ -29,6 +29,7 @@ rule prepare:
     output:
         meta=update("<root>/data/meta.json"),
         arrays=update(RESOLVED.data_arrays()),
+        duplicates=update("<root>/data/duplicates.csv"),
         record=update("<root>/records/data.json"),
     log:
         "<root>/logs/prepare.log",

@@ -8,6 +8,7 @@ import numpy as np
 
 from bakeoff.data.config import DataConfig
 from bakeoff.data.dataset import Dataset, Images, Labels, Split
+from bakeoff.data.duplicates import find_duplicates, warn, write_duplicates
 from bakeoff.data.prepared import DataMeta, arrays_checksum, write_arrays, write_meta
 from bakeoff.data.sampling import Purpose, stratified_sample
 from bakeoff.errors import UserError
@@ -16,7 +17,7 @@ BLOCK = 1000  # images counted together: counting widens their bytes to whole wo
 
 
 def prepare(config: DataConfig, source: Path | None, out: Path) -> None:
-    """Write the prepared data of `config` to the folder `out`; `meta.json` comes last.
+    """Write the prepared data of `config` to the folder `out`; `meta.json` comes last. Duplicates are listed and told.
 
     Args:
         config: of the data's kind.
@@ -43,6 +44,9 @@ def prepare(config: DataConfig, source: Path | None, out: Path) -> None:
     mean, std = channel_statistics(np.delete(train.images, validation, axis=0))
 
     write_arrays(out, train, test, validation, dataset.class_to_superclass)
+    duplicates = find_duplicates(train, test)
+    write_duplicates(Path(out), duplicates, dataset.classes)
+    warn(duplicates)
     meta = DataMeta(
         name=dataset.name,
         kind=config.kind,

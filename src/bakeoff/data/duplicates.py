@@ -1,0 +1,132 @@
+"""Images that are there more than once: their pixels, as they were prepared, are equal to the last bit."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bakeoff.data.dataset import Images, Labels, Split
+from bakeoff.files import atomic_path
+
+log = logging.getLogger(__name__)
+FILE = "duplicates.csv"
+COLUMNS = ("group", "split", "row", "class")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One of several equal images: `row` counts in the arrays of `split` ("train" or "test"), `label` is its class."""
+
+    group: int
+    split: str
+    row: int
+    label: int
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """All images that are there more than once, by group of equal ones."""
+
+    copies: tuple[Copy, ...]
+
+    @property
+    def groups(self) -> tuple[tuple[Copy, ...], ...]:
+        """The copies of each image together."""
+        found: dict[int, list[Copy]] = {}
+        for copy in self.copies:
+            found.setdefault(copy.group, []).append(copy)
+        return tuple(map(tuple, found.values()))
+
+    def within(self, split: str) -> int:
+        """Return how many images of `split` repeat an earlier one of it."""
+        counts = [sum(copy.split == split for copy in group) for group in self.groups]
+        return sum(max(0, count - 1) for count in counts)
+
+    @property
+    def test_in_train(self) -> int:
+        """How many test images also stand in train."""
+        return sum(
+            sum(copy.split == "test" for copy in group)
+            for group in self.groups
+            if any(copy.split == "train" for copy in group)
+        )
+
+    @property
+    def contradictory(self) -> int:
+        """How many different images have copies in more than one class."""
+        return sum(len({copy.label for copy in group}) > 1 for group in self.groups)
+
+    def sentences(self) -> list[str]:
+        """Return what a person should know of them, the gravest first; nothing where there are none."""
+        said = []
+        if count := self.test_in_train:
+            said.append(
+                f"Test images that also stand in train, pixel for pixel: {count}. They measure memory, not skill: "
+                "accuracy on them is too high."
+            )
+        if count := self.contradictory:
+            said.append(
+                f"Images whose copies have different labels: {count}. No network can be right on all of them."
+            )
+        said += [
+            f"Images of {split} that repeat another one of {split}: {count}."
+            for split in ("train", "test")
+            if (count := self.within(split))
+        ]
+        return said
+
+
+def find_duplicates(train: Split, test: Split) -> Duplicates:
+    """Return the equal images of both splits; train includes those held out.
+
+    16 bytes are kept of each image (BLAKE2b), whatever its size.
+    """
+    digests = np.concatenate([_digests(train.images), _digests(test.images)])
+    _, first, inverse, counts = np.unique(
+        digests, return_index=True, return_inverse=True, return_counts=True
+    )
+    inverse = inverse.reshape(-1)
+    rows = np.flatnonzero(counts[inverse] > 1)
+    # Groups are numbered by their first image, so that the file reads in the order of the data.
+    rows = rows[np.lexsort((rows, first[inverse[rows]]))]
+    numbers: dict[int, int] = {}
+    copies = []
+    for row in map(int, rows):
+        group = numbers.setdefault(int(inverse[row]), len(numbers) + 1)
+        own = row < len(train.fine)
+        place = row if own else row - len(train.fine)
+        labels: Labels = train.fine if own else test.fine
+        copies.append(Copy(group, "train" if own else "test", place, int(labels[place])))
+    return Duplicates(tuple(copies))
+
+
+def write_duplicates(root: Path, duplicates: Duplicates, classes: Sequence[str]) -> None:
+    """Write `duplicates.csv` to the folder `root` atomically; without duplicates it has its heading alone."""
+    with (
+        atomic_path(root / FILE) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for copy in duplicates.copies:
+            writer.writerow((copy.group, copy.split, copy.row, classes[copy.label]))
+
+
+def warn(duplicates: Duplicates) -> None:
+    """Say what a person should know of them."""
+    for sentence in duplicates.sentences():
+        log.warning("%s They are listed in %s.", sentence, FILE)
+
+
+def _digests(images: Images) -> np.ndarray[tuple[int], np.dtype[np.bytes_]]:
+    """Return 32 hexadecimal digits of each image; NumPy would strip zero bytes from plain digests."""
+    found = [
+        hashlib.blake2b(np.ascontiguousarray(i).data, digest_size=16).hexdigest() for i in images
+    ]
+    return np.array(found, dtype="S32")
