@@ -17,8 +17,8 @@ def test_a_harmless_change_is_adopted_and_remembered(spoilt: Checkout) -> None:
     done = spoilt.snakemake("adopt", "--config", "reason=only how often it looks")
     assert done.returncode == 0, done.stderr
     assert "adopted resnet_20/seed0: code changed: bakeoff.training.loop" in done.stdout
-    # The study's provenance tells of it, too.
-    assert spoilt.plan() == {"provenance"}
+    # The study's provenance tells of it, too, and the page reads the provenance of its runs.
+    assert spoilt.plan() == {"provenance", "page"}
     run = spoilt.folder / "results" / "runs" / "resnet_20" / "seed0"
     (entry,) = json.loads((run / "provenance.json").read_text())["adopted"]
     assert entry["note"] == "only how often it looks"
