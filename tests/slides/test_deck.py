@@ -47,6 +47,30 @@ def test_both_languages_have_the_same_structure(root: Path) -> None:
     assert len(english) >= 15
 
 
+def test_title_foot_and_number_are_placeholders_of_the_master(root: Path) -> None:
+    deck = Presentation(deck_path(root, "en"))
+    wanted = {"TITLE", "FOOTER", "SLIDE_NUMBER"}
+    for holders in (deck.slide_master.placeholders, deck.slide_layouts[0].placeholders):
+        assert wanted <= {holder.placeholder_format.type.name for holder in holders}
+    for number, slide in enumerate(deck.slides, start=1):
+        found = {each.placeholder_format.type.name: each for each in slide.placeholders}
+        if number == 1:
+            assert set(found) == {"TITLE"}
+            continue
+        assert set(found) == wanted
+        assert found["SLIDE_NUMBER"].text_frame.text == str(number)
+        # Where the master has them.
+        for name, holder in found.items():
+            if name != "TITLE":
+                (own,) = (
+                    each
+                    for each in deck.slide_layouts[0].placeholders
+                    if each.placeholder_format.type.name == name
+                )
+                assert own.placeholder_format.idx == holder.placeholder_format.idx
+                assert (own.left, own.top) == (holder.left, holder.top)
+
+
 def structure(root: Path, language: str) -> list[tuple[str, int, int]]:
     """Return the key of each topic with its number of pictures and of table rows."""
     templates = words_of(language).templates

@@ -22,6 +22,7 @@ from bakeoff.slides.theme import Box
 from bakeoff.slides.values import Text, Value, plain, values_in
 
 _TITLE_ONLY = 5  # among the layouts of python-pptx's default template
+_PLACEHOLDERS = {"ftr": "11", "sldNum": "12"}  # their numbers in that layout
 _PLAIN_TABLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"  # Office's "No Style, No Grid"
 
 
@@ -217,7 +218,9 @@ class Page:
         self.block(rule, theme.HAIRLINE, name="Rule")
         grey = Style(theme.GREY)
         self.write(theme.FOOTER, [Paragraph(text, grey)], (theme.SMALL,), name="Footer")
+        _make_placeholder(self.slide.shapes[-1], "ftr")
         shape = self.slide.shapes.add_textbox(*_emu(theme.NUMBER))
+        _make_placeholder(shape, "sldNum")
         shape.name = "Slide number"
         _prepare(shape.text_frame, "top")
         paragraph = shape.text_frame.paragraphs[0]
@@ -312,7 +315,11 @@ def new_deck(language: str, footer: Text, assets: Path) -> Deck:
             holder.left, holder.top, holder.width, holder.height = _emu(theme.TITLE)
         elif holder.is_placeholder and "BODY" in str(kind):
             holder.left, holder.top, holder.width, holder.height = _emu(theme.BODY)
-        else:  # date, footer and number: slides have their own
+        elif "FOOTER" in str(kind):
+            holder.left, holder.top, holder.width, holder.height = _emu(theme.FOOTER)
+        elif "SLIDE_NUMBER" in str(kind):
+            holder.left, holder.top, holder.width, holder.height = _emu(theme.NUMBER)
+        else:  # the date
             holder._element.getparent().remove(holder._element)
     return Deck(presentation, {"en": "en-US", "zh": "zh-CN"}[language], footer, assets)
 
@@ -399,6 +406,14 @@ def _rule_below(cell: Any, colour: str) -> None:
     line = _element(properties, "a:lnB", None, {"w": str(int(Pt(0.75))), "cap": "flat"})
     line.append(_element(properties, "a:solidFill", ("a:srgbClr", {"val": colour})))
     properties.insert(0, line)
+
+
+def _make_placeholder(shape: Any, kind: str) -> None:
+    """Make a text box the slide's footer ("ftr") or number ("sldNum"), as the master has it: it moves with that."""
+    properties = shape._element.nvSpPr
+    properties.cNvSpPr.attrib.pop("txBox", None)
+    facts = {"type": kind, "sz": "quarter", "idx": _PLACEHOLDERS[kind]}
+    properties.nvPr.insert(0, properties.nvPr.makeelement(qn("p:ph"), facts))
 
 
 def _add_slide_number(paragraph: Any, number: int) -> None:
