@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from bakeoff.analysis.tables import read_table
-from bakeoff.files import read_json
+from bakeoff.files import read_json, write_json
 from bakeoff.page.build import in_script, write_page
 from bakeoff.page.content import table_names
 from bakeoff.page.mistakes import IMAGES
@@ -75,6 +75,21 @@ def test_histories_and_runs_are_those_on_disk(page: Path) -> None:
     record = read_json(root / "runs/resnet_20/seed1/provenance.json")
     (run,) = (r for r in content["runs"] if (r["variant"], r["seed"]) == ("resnet_20", 1))
     assert (run["commit"], run["start"]) == (record["git"]["commit"], record["start"])
+
+
+def test_what_the_plan_had_stands_beside_what_a_run_took(tmp_path: Path) -> None:
+    page = make_page(tmp_path / "root", STUDY)
+    root = page.parents[1]
+    alike = {"kind": "gpu", "gpus": 4, "seconds": 7200.0, "work": "x"}
+    predictions = {"resnet_20/seed0": alike, "resnet_20/seed1": alike | {"gpus": 8}}
+    write_json(root / "plan/gpus.json", {"key": "k", "runs": {}, "predictions": predictions})
+    write_page(page_spec(STUDY), root)
+    planned = {
+        (run["variant"], run["seed"]): run["planned_hours"] for run in content_of(page)["runs"]
+    }
+    assert planned.pop(("resnet_20", 0)) == 2.0
+    # On another number of GPUs it says nothing, and neither for what was not planned.
+    assert set(planned.values()) == {None}
 
 
 def test_the_hardest_images_are_those_that_most_networks_miss(page: Path) -> None:

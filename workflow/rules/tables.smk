@@ -125,6 +125,9 @@ rule page:
                     ),
                     RESOLVED.seeds,
                 ),
+                plan=[
+                    file for file in [f"{ROOT}/plan/gpus.json"] if Path(file).is_file()
+                ],
             )
         ),
     output:

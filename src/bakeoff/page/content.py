@@ -27,6 +27,9 @@ from bakeoff.analysis.tables import Column, read_table
 from bakeoff.figures.style import family_styles
 from bakeoff.files import read_json
 from bakeoff.page.words import headings
+from bakeoff.planning.follow import read_plan
+from bakeoff.planning.history import Prediction, stored_predictions
+from bakeoff.planning.work import run_name
 
 DIGITS = 6
 CURVES = ("train_loss", "train_top1", "val_loss", "val_top1")
@@ -94,6 +97,7 @@ def gather(spec: Mapping[str, Any], root: Path) -> dict[str, Any]:
     meta = read_json(root / "data" / "meta.json")
     styles = family_styles(models["family"])
     runs = _runs(root, spec["runs"])
+    planned = stored_predictions(read_plan(root))
     display = {
         str(row["variant"]): str(row["display"]) for row in models.to_dict("records")
     } | dict(spec["display"])
@@ -117,7 +121,7 @@ def gather(spec: Mapping[str, Any], root: Path) -> dict[str, Any]:
             name: _table(named, tables[name]) for name, named in names.items() if len(tables[name])
         },
         "curves": {name: _curves(found) for name, found in runs.items()},
-        "runs": [_facts(run) for found in runs.values() for run in found],
+        "runs": [_facts(run, planned) for found in runs.values() for run in found],
         "used": _used(spec),
     }
 
@@ -184,8 +188,14 @@ def _curves(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _facts(run: Run) -> dict[str, Any]:
-    """Return when and on what a run was made, and from which commit."""
+def _facts(run: Run, planned: Mapping[str, Prediction]) -> dict[str, Any]:
+    """Return when and on what a run was made, from which commit, and the hours that the plan had for it.
+
+    The latter only where it ran on as many devices of the kind that the plan was made for.
+    """
+    plan = planned.get(run_name(run.variant, run.seed))
+    kind = "gpu" if run.metrics["gpu_hours"] > 0 else "cpu"
+    as_planned = plan and (plan.kind, plan.gpus) == (kind, run.metrics["processes"])
     origin = read_json(run.folder / "provenance.json")
     git = origin.get("git") or {}
     return {
@@ -195,6 +205,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "start": origin["start"],
         "end": origin["end"],
         "hours": _plain(float(run.metrics["wall_hours"])),
+        "planned_hours": _plain(plan.seconds / 3600) if plan and as_planned else None,
         "gpu_hours": _plain(float(run.metrics["gpu_hours"])),
         "processes": run.metrics["processes"],
         "device": run.metrics["device"],

@@ -312,8 +312,11 @@ function method() {
 function cost() {
   const sum = (key) => DATA.runs.reduce((total, run) => total + (run[key] ?? 0), 0);
   const lost = DATA.runs.filter((run) => run.outcome !== "finished").length;
+  const planned = DATA.runs.filter((run) => run.planned_hours && run.outcome === "finished");
+  const of = (key) => number(planned.reduce((total, run) => total + run[key], 0), null);
   return [
     make("p", { text: say("total", { runs: DATA.runs.length, hours: number(sum("hours"), null), gpu_hours: number(sum("gpu_hours"), null) }) + (lost ? " " + say("diverged", { count: lost }) : "") }),
+    planned.length ? make("p", { id: "planned", text: say("planned", { runs: planned.length, planned: of("planned_hours"), hours: of("hours") }) }) : null,
     make("h3", { text: say("gantt") }), make("div", { id: "figure-gantt", class: "figure", role: "img", "aria-label": say("gantt") }),
     drawTable("runs", say("runs")),
   ];
@@ -562,12 +565,19 @@ function drawGantt() {
   if (!element) return;
   element.style.height = `${Math.min(2400, 110 + 16 * runs.length)}px`;
   const name = (run) => `${shown(run.variant)} · ${run.seed}`;
+  const length = (run) => new Date(run.end) - new Date(run.start);
+  const known = runs.filter((run) => run.planned_hours);
+  // What the plan had for a run is an outline around what it took.
+  const outlines = known.length ? [{
+    type: "bar", orientation: "h", y: known.map(name), base: known.map((run) => run.start), x: known.map((run) => 3.6e6 * run.planned_hours), hoverinfo: "skip",
+    marker: { color: "rgba(0,0,0,0)", line: { color: colour("--ink"), width: 1.5 } },
+  }] : [];
   plot("gantt", [{
     type: "bar", orientation: "h", y: runs.map(name), base: runs.map((run) => run.start), hoverinfo: "text",
-    x: runs.map((run) => new Date(run.end) - new Date(run.start)),
+    x: runs.map(length),
     marker: { color: runs.map((run) => familyColour(DATA.family[run.variant])), opacity: runs.map((run) => (run.outcome === "finished" ? 1 : 0.4)) },
-    hovertext: runs.map((run) => `${name(run)}<br>${run.start.slice(0, 16)} → ${run.end.slice(0, 16)}<br>${number(run.hours, null)} h, ${run.processes} × ${run.device}<br>${run.outcome}`),
-  }], { xaxis: { type: "date" }, yaxis: { autorange: "reversed", type: "category", tickfont: { size: 10 } }, margin: { l: 140, r: 20, t: 34, b: 40 } });
+    hovertext: runs.map((run) => `${name(run)}<br>${run.start.slice(0, 16)} → ${run.end.slice(0, 16)}<br>${number(run.hours, null)} h${run.planned_hours ? ` (${say("plan")}: ${number(run.planned_hours, null)} h)` : ""}, ${run.processes} × ${run.device}<br>${run.outcome}`),
+  }, ...outlines], { barmode: "overlay", xaxis: { type: "date" }, yaxis: { autorange: "reversed", type: "category", tickfont: { size: 10 } }, margin: { l: 140, r: 20, t: 34, b: 40 } });
 }
 
 function drawFiguresOf(id) {
