@@ -15,6 +15,7 @@ from bakeoff.analysis.tables import Column, format_number, read_table, write_tab
 from bakeoff.errors import UserError
 from tests.support import fake_study
 from tests.support.analysis import make
+from tests.support.fake_study import small_study
 
 # ---- Tables --------------------------------------------------------------------------------------
 
@@ -87,3 +88,24 @@ def test_analysis_needs_no_torch_and_importing_the_package_costs_nothing() -> No
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
     assert json.loads(printed) == [True, False]
+
+
+def test_latex_marks_the_best_and_those_that_are_not_shown_to_be_worse(full: Path) -> None:
+    models = read_table(full / "comparison/models.csv")
+    text = (full / "comparison/models.tex").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")][1:]
+    assert len(rows) == len(models)
+    leading = (models["group"] == "leading").tolist()
+    assert leading[0] and sum(leading) > 1
+    for place, (row, leads) in enumerate(zip(rows, leading, strict=True)):
+        assert (r"\textbf{" in row) == (place == 0)
+        assert (r"\underline{" in row) == (leads and place > 0)
+    assert "Bold: the highest mean" in text
+    # Markdown and the other tables are as they were.
+    assert r"\textbf" not in (full / "comparison/pairwise.tex").read_text(encoding="utf-8")
+
+
+def test_latex_marks_nothing_where_nothing_can_be_told(tmp_path: Path) -> None:
+    one = make(tmp_path, small_study())
+    text = (one / "comparison/models.tex").read_text(encoding="utf-8")
+    assert r"\textbf" not in text and "Bold" not in text

@@ -154,7 +154,8 @@ def compare(
         "models": (models, MODEL_COLUMNS, MODELS_CAPTION + diverged),
     }
     for name, (table, columns, caption) in tables.items():
-        write_table(table, columns, out / f"{name}.csv", caption, display)
+        marked = "top1_mean" if name == "models" else None
+        write_table(table, columns, out / f"{name}.csv", caption, display, marked)
 
 
 def comparison_tables(

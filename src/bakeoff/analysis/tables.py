@@ -41,11 +41,14 @@ def write_table(
     path: str | Path,
     caption: str,
     display: Mapping[str, str] | None = None,
+    marked: str | None = None,
 ) -> None:
     """Write `frame` to `path` (.csv) with all its columns, and `columns` of it to .md and .tex.
 
     `caption` says what the rows are and what the intervals mean; Markdown prints it below the
-    table. `display` maps variants to the names that Markdown and LaTeX show. Missing values are empty
+    table. `display` maps variants to the names that Markdown and LaTeX show. `marked` is a column whose
+    number LaTeX marks where the rows say that they lead (`group`): bold the first of them, underlined the others,
+    which none is shown to be better than. Missing values are empty
     cells in CSV and dashes elsewhere. Each file is replaced whole.
     """
     path = Path(path)
@@ -55,7 +58,13 @@ def write_table(
     numeric = [column.spec is not None for column in columns]
     write_text(path, frame.to_csv(index=False, float_format=CSV_DIGITS, lineterminator="\n"))
     write_text(path.with_suffix(".md"), _markdown(titles, cells, numeric, caption))
-    write_text(path.with_suffix(".tex"), _latex(titles, cells, numeric, caption, path.stem))
+    body = [[latex(text) for text in line] for line in cells]
+    if marked and len(marks := _marks(frame)) > 0:
+        place = [column.name for column in columns].index(marked)
+        for line, mark in zip(body, marks, strict=True):
+            line[place] = f"{mark}{{{line[place]}}}" if mark else line[place]
+        caption += " Bold: the highest mean over several seeds; underlined: not shown to be worse than any other."
+    write_text(path.with_suffix(".tex"), _latex(titles, body, numeric, caption, path.stem))
 
 
 def read_table(path: str | Path, columns: Sequence[str] = ()) -> pd.DataFrame:
@@ -116,18 +125,30 @@ def _markdown(
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{markdown(caption)}\n"
 
 
+def _marks(frame: pd.DataFrame) -> list[str]:
+    """Return the LaTeX command that marks each row: of those that lead the first, and the others; none if none does."""
+    leads = [group == "leading" for group in frame["group"]]
+    if not any(leads):
+        return []
+    first = leads.index(True)
+    return [
+        r"\textbf" if row == first else r"\underline" if lead else ""
+        for row, lead in enumerate(leads)
+    ]
+
+
 def _latex(
     titles: Sequence[str],
-    cells: Sequence[Sequence[str]],
+    body: Sequence[Sequence[str]],
     numeric: Sequence[bool],
     caption: str,
     label: str,
 ) -> str:
     alignment = "".join("r" if right else "l" for right in numeric)
     # Braces first: a bracket or star at the start of a row would belong to the end of the row above.
-    head, *body = (
-        "{}" * line[0].startswith(("[", "*")) + " & ".join(map(latex, line)) + r" \\"
-        for line in (titles, *cells)
+    head, *lines_of_table = (
+        "{}" * line[0].startswith(("[", "*")) + " & ".join(line) + r" \\"
+        for line in ([latex(title) for title in titles], *body)
     )
     lines = [
         r"% Needs \usepackage{booktabs}.",
@@ -139,7 +160,7 @@ def _latex(
         r"\toprule",
         head,
         r"\midrule",
-        *body,
+        *lines_of_table,
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table}",
