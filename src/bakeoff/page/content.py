@@ -27,7 +27,7 @@ from bakeoff.analysis.tables import Column, read_table
 from bakeoff.figures.style import family_styles
 from bakeoff.files import read_json
 from bakeoff.page.words import headings
-from bakeoff.planning.follow import read_plan
+from bakeoff.planning.follow import plan_file, read_plan
 from bakeoff.planning.history import Prediction, stored_predictions
 from bakeoff.planning.work import run_name
 
@@ -97,7 +97,8 @@ def gather(spec: Mapping[str, Any], root: Path) -> dict[str, Any]:
     meta = read_json(root / "data" / "meta.json")
     styles = family_styles(models["family"])
     runs = _runs(root, spec["runs"])
-    planned = stored_predictions(read_plan(root))
+    # Only where the rule has it among its inputs.
+    planned = stored_predictions(read_plan(root) if plan_file(root).is_file() else {})
     display = {
         str(row["variant"]): str(row["display"]) for row in models.to_dict("records")
     } | dict(spec["display"])
