@@ -37,14 +37,12 @@ from common import ROOT, configured_recipe, drawn_data, make_trainer, show, unif
 
 BATCH, IMAGES = 128, 5120
 WARM_UP, TIMED = 6, 20
-SHARED = (
-    ("resnet_20", False, 1),
-    ("resnet_20", False, 3),
-    ("resnet_20", True, 1),
-    ("resnet_20", True, 2),
-    ("resnet_20", True, 4),
-    ("convnext_tiny", True, 1),
-    ("convnext_tiny", True, 3),
+SHARED = tuple(
+    (variant, graphs, count)
+    for variant in ("resnet_20", "ghost_resnet_20", "convnext_tiny")
+    for graphs, counts in ((True, (1, 2, 4)), (False, (1, 3)))
+    for count in counts
+    if graphs or variant == "resnet_20"
 )
 RECIPES = (
     "uniform",
