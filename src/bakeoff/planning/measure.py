@@ -117,6 +117,9 @@ def micro_batch_seconds(
     )
     found: list[Tensor] = []
 
+    def ahead() -> None:
+        pipeline.look_ahead(indices, 0)
+
     def compute() -> None:
         batch = pipeline.train_batch(indices, 0)
         found[:] = gradients(MicroBatchInputs(batch, labels, labels, step_images), 0, seed=0)
@@ -128,7 +131,12 @@ def micro_batch_seconds(
         optimizer.zero_grad(set_to_none=True)
 
     kind = "gpu" if on_gpu else "cpu"
+    augmenting = 0.0
+    if pipeline.at_once >= images:
+        # For the few images that are here it takes what it takes for many: the time of launches.
+        augmenting = _seconds(ahead, device, WARM_UP[kind]) * images / pipeline.at_once
     computing, updating = (_seconds(call, device, WARM_UP[kind]) for call in (compute, update))
+    computing += augmenting
     return computing * work.images_per_micro_batch / images + updating / work.micro_batches
 
 

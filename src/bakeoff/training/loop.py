@@ -79,6 +79,15 @@ class DivergedError(UserError):
 class Images(Protocol):
     """Where batches come from; `bakeoff.training.augment.InputPipeline` is the one that the runs use."""
 
+    @property
+    def at_once(self) -> int:
+        """How many images `look_ahead` should get; 0 where it saves nothing."""
+        ...
+
+    def look_ahead(self, indices: Tensor, epoch: int) -> None:
+        """Augment images of which alone `train_batch` is asked until the next call; of all where none are given."""
+        ...
+
     def train_batch(self, indices: Tensor, epoch: int) -> Tensor:
         """Return augmented images (B, 3, S, S)."""
         ...
@@ -232,7 +241,10 @@ class Trainer:
         order = order.to(self.accelerator.device)
         self.model.train()
         begun, before = time.monotonic(), self.progress.epoch_seconds
+        ready = first
         for number in range(first, len(self.epoch_steps)):
+            if number == ready:
+                ready = self._look_ahead(epoch, order, number)
             self._train_step(epoch, order, self.epoch_steps[number])
             self.progress.step += 1
             pulse.step()
@@ -244,6 +256,26 @@ class Trainer:
         # Reading the sums waits for the device, so that the seconds are those of finished work.
         self.progress.loss_sum, self.progress.correct = self._epoch_sums()
         self.progress.epoch_seconds = before + time.monotonic() - begun
+
+    def _look_ahead(self, epoch: int, order: Tensor, first: int) -> int:
+        """Have images of this process's next steps augmented at once; return the first step after those."""
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        images = self.task.images
+        if images.at_once == 0:
+            return len(self.epoch_steps)
+        parts: list[MicroBatch] = []
+        room, stop = images.at_once, first
+        while stop < len(self.epoch_steps):
+            mine = self.epoch_steps[stop].of_rank(rank, world)
+            room -= sum(part.images for part in mine)
+            if room < 0:
+                break
+            parts += mine
+            stop += 1
+        indices = [order[part.start : part.stop] for part in parts]
+        images.look_ahead(torch.cat(indices) if indices else order[:0], epoch)
+        # A step that is too large alone is augmented micro-batch by micro-batch.
+        return max(stop, first + 1)
 
     def _train_step(self, epoch: int, order: Tensor, step: Step) -> None:
         """Run one optimizer step: this process's micro-batches, then the update that all processes share."""

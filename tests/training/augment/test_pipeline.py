@@ -30,6 +30,22 @@ from tests.support.augmentation import (
 # An image and its batch
 
 
+@pytest.mark.parametrize("policy", ["trivialaugment", "randaugment", "autoaugment"])
+def test_augmented_ahead_or_when_asked_for(policy: str) -> None:
+    config = {"crop_padding": 4, "flip": True, "policy": policy, "erasing": 0.5}
+    batches, ahead = (pipeline(pictures(97), config, 32) for _ in range(2))
+    order = permutation(0, 0, 97)
+    for some in (order[:40], order[40:], order[:40]):
+        ahead.look_ahead(some, 2)
+        for piece in some.split(7):
+            assert torch.equal(ahead.train_batch(piece, 2), batches.train_batch(piece, 2))
+    with pytest.raises((IndexError, RuntimeError)):
+        ahead.train_batch(order[40:41], 2)
+    assert torch.equal(ahead.train_batch(order[90:], 3), batches.train_batch(order[90:], 3))
+    ahead.look_ahead(order[:0], 2)
+    assert torch.equal(ahead.train_batch(order[90:], 2), batches.train_batch(order[90:], 2))
+
+
 @pytest.mark.parametrize(
     ("config", "size"),
     [
