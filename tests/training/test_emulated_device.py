@@ -31,7 +31,7 @@ def test_a_run_writes_its_files(library: Path, tmp_path: Path) -> None:
     assert outcome["device"] == "Tesla V100 (emulated)"
 
 
-@pytest.mark.parametrize("recipe", ["sgd", "adamw, mixed, averaged", "policy, erased"])
+@pytest.mark.parametrize("recipe", ["sgd", "adamw, mixed, averaged"])
 def test_a_stopped_run_and_recorded_micro_batches_have_the_same_bits(
     recipe: str, library: Path, tmp_path: Path
 ) -> None:
@@ -40,7 +40,6 @@ def test_a_stopped_run_and_recorded_micro_batches_have_the_same_bits(
     assert outcome["sizes_recorded"] == [25]
     assert outcome["resumed_equal"]
     assert outcome["recorded_equal"]
-    assert outcome["ahead_equal"]
 
 
 def test_a_step_waits_for_nothing_and_launches_little_of_its_own(

@@ -131,6 +131,30 @@ def test_an_odd_network_predicts_what_it_has_predicted_and_resumes(
     assert_same(calm, stopped)
 
 
+@pytest.mark.parametrize("at_once", [1, 20, 10_000])
+def test_a_run_augmented_ahead_is_the_same(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    augmentation = {"crop_padding": 4, "flip": True, "policy": "trivialaugment", "erasing": 0.5}
+    spec = odd_spec("instances", epochs=2)
+    spec = {**spec, "recipe": {**spec["recipe"], "augmentation": augmentation}}
+    look_ahead, blocks = Trainer._look_ahead, []
+
+    def ahead(self: Trainer, *arguments: Any) -> int:
+        # As on a GPU.
+        self.task.images.at_once = at_once
+        blocks.append(look_ahead(self, *arguments))
+        return blocks[-1]
+
+    plain, other = tmp_path / "plain", tmp_path / "ahead"
+    execute(spec, 0, paths(data, plain), gpus=0, checkpoint_minutes=1, code=CODE)
+    monkeypatch.setattr(Trainer, "_look_ahead", ahead)
+    execute(spec, 0, paths(data, other), gpus=0, checkpoint_minutes=1, code=CODE)
+    # Two whole epochs, or the last two of several blocks of one.
+    assert blocks[-2] == blocks[-1] if at_once == 10_000 else blocks[-2] < blocks[-1]
+    assert_same(plain, other)
+
+
 def assert_same(one: Path, other: Path) -> None:
     """Assert that two runs agree bit for bit in weights, buffers and predictions."""
     weights, others = (load_file(each / "run" / "model.safetensors") for each in (one, other))
