@@ -3,11 +3,13 @@
     python benchmarks/inference.py                 # the table of docs/statistics.md, some minutes
     python benchmarks/inference.py --quick         # a few regimes on few images, seconds
     python benchmarks/inference.py --rivals        # other rules for the seed variance beside it
+    python benchmarks/inference.py --balanced      # balanced accuracy, classes with different numbers of images
 
 Truth is a crossed logistic model: a network answers an image with probability expit(ability -
 difficulty). Ability varies over seeds (the seed SD, given in points of accuracy), difficulty over
 images: a part that all architectures share (SD 2.5) and one of each architecture (SD 1.2), so that at
 70 % two seeds of a network disagree on 21 % of the images and two architectures on 26 %.
+Classes, where they count, differ in difficulty (SD 1.5 in all).
 The package's own functions judge what was drawn.
 """
 
@@ -22,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit
+from scipy.stats import norm
 
 from bakeoff.analysis.statistics import (
     ALPHA,
@@ -32,7 +35,7 @@ from bakeoff.analysis.statistics import (
     summarise,
 )
 
-SHARED, OWN = 2.5, 1.2
+SHARED, OWN, CLASSES = 2.5, 1.2, 1.5
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(121)
 LIKE_A_STUDY = np.array(
     [57.8, 60.6, 62.4, 65, 68.6, 68.9, 70.1, 70.3, 70.5, 70.9, 72, 72.7, 73.5, 73.9, 74.3, 74.8, 77.6, 78.9]
@@ -52,6 +55,20 @@ class Regime:
     seeds: int
     images: int
     own: float = OWN
+    sizes: tuple[int, ...] = ()
+    """Test images of each class, for balanced accuracy."""
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """The class of each image; None where classes do not count."""
+        return np.repeat(np.arange(len(self.sizes)), self.sizes) if self.sizes else None
+
+    @property
+    def hardness(self) -> Floats:
+        """How hard each class is: quantiles of a normal distribution, not in the order of the sizes."""
+        count = max(1, len(self.sizes))
+        quantiles = CLASSES * norm.ppf((np.arange(count) + 0.5) / count)
+        return np.asarray(np.random.default_rng(0).permutation(quantiles))
 
 
 @dataclass(frozen=True)
@@ -86,7 +103,11 @@ def abilities(regime: Regime) -> tuple[Floats, Floats, Floats]:
         [mean_accuracy(x + step, spread) - mean_accuracy(x - step, spread) for x in ability]
     )
     sd = regime.seed_sd / 100 / (slope / (2 * step))
-    truth = [mean_accuracy(x, np.hypot(spread, s)) for x, s in zip(ability, sd, strict=True)]
+    hard = regime.hardness
+    truth = [
+        np.mean([mean_accuracy(x - each, np.hypot(spread, s)) for each in hard])
+        for x, s in zip(ability, sd, strict=True)
+    ]
     return ability, sd, 100 * np.array(truth)
 
 
@@ -94,6 +115,8 @@ def draw(regime: Regime, ability: Floats, sd: Floats, rng: np.random.Generator) 
     """Draw the answers of all variants of one study."""
     variants, seeds, images = len(ability), regime.seeds, regime.images
     shared = rng.standard_normal(images, dtype=np.float32) * np.float32(SHARED)
+    if regime.labels is not None:
+        shared += regime.hardness[regime.labels].astype(np.float32)
     answers = []
     for k in range(variants):
         own = shared + rng.standard_normal(images, dtype=np.float32) * np.float32(regime.own)
@@ -140,7 +163,7 @@ def simulate(regime: Regime, repeats: int, draws: int, rule: Rule = as_it_is) ->
     rng = np.random.default_rng([regime.seeds, regime.images, len(ability)])
     false, cover, single, found, wrong, three, least = [], [], [], [], [], [], []
     for _ in range(repeats):
-        means = rule(summarise(draw(regime, ability, sd, rng)))
+        means = rule(summarise(draw(regime, ability, sd, rng), regime.labels))
         one = intervals(means)
         cover.append(((one.low <= truth) & (truth <= one.high)).mean())
         judged = contrasts(means, a, b, draws=draws)
@@ -201,6 +224,28 @@ def study_like(seeds: Iterable[int], images: int) -> list[Regime]:
     ]
 
 
+CLASS_SIZES: Mapping[str, tuple[int, ...]] = {
+    "100 of 100": (100,) * 100,
+    "100 of 5 to 400": tuple(np.geomspace(5, 400, 100).astype(int).tolist()),
+    "100 of 1 to 100": tuple(np.geomspace(1, 100, 100).astype(int).tolist()),
+    "10 of 10 to 1,000": tuple(np.geomspace(10, 1000, 10).astype(int).tolist()),
+    "2 of 1,800 and 200": (1800, 200),
+    "2 of 480 and 20": (480, 20),
+}
+"""{what classes a test split has: images of each}"""
+
+
+def balanced(seeds: Iterable[int], variants: int = 18) -> list[Regime]:
+    """Return the regimes of balanced accuracy: equal variants, by the sizes of the classes."""
+    level = np.full(variants, 70.0)
+    return [
+        Regime(f"{name}, SD {sd:g}", level, np.full(variants, sd), count, sum(sizes), OWN, sizes)
+        for name, sizes in CLASS_SIZES.items()
+        for sd in (0.3, 1.0)
+        for count in seeds
+    ]
+
+
 HEAD = (
     f"| {'truth':34} | {'S':>2} | {'N':>6} | family error (SE) | cover | one test "
     "| found | wrong | 3 points | detectable |"
@@ -244,6 +289,7 @@ def main() -> None:
     parser.add_argument(
         "--rivals", action="store_true", help="other rules for the seed variance, too"
     )
+    parser.add_argument("--balanced", action="store_true", help="balanced accuracy")
     parser.add_argument("--repeats", type=int, default=None)
     parser.add_argument("--draws", type=int, default=2000, help="of the joint distribution")
     parser.add_argument("--seeds", type=int, nargs="+", default=[2, 3, 5, 10])
@@ -255,6 +301,8 @@ def main() -> None:
     if options.quick:
         few = Regime("6 equal, SD 1.5, equal", np.full(6, 70.0), np.full(6, 1.5), 3, 600)
         table([(few, options.repeats or 200)], 500, rules)
+    elif options.balanced:
+        table([(r, options.repeats or 400) for r in balanced(options.seeds)], options.draws, rules)
     else:
         chosen = []
         for variants in options.variants:

@@ -103,7 +103,7 @@ class Study:
         own = of_runs - interaction
         # As `bakeoff.analysis.statistics` has it: the larger of a variant's own and the pooled one.
         of_seeds = np.maximum(own, max(0.0, float(((seeds - 1) * own).sum()) / df))
-        return Means(IMAGES, seeds, mean, of_images, of_runs, interaction, of_seeds, df)
+        return Means(IMAGES, IMAGES - 1, seeds, mean, of_images, of_runs, interaction, of_seeds, df)
 
 
 def bought(judged: Contrasts, pairs: Pairs, open_: NDArray[np.bool_], runs: int) -> Counts:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
 from bakeoff.analysis.comparison import compare
 from bakeoff.analysis.tables import read_table
@@ -177,3 +178,57 @@ def test_shared_errors_are_counted_over_all_pairs_of_runs_and_beyond_chance(full
 def read_right(folder: Path) -> np.ndarray:
     with np.load(folder / "predictions.npz") as arrays:
         return arrays["logits"].argmax(axis=1) == arrays["labels"]
+
+
+# ---- Balanced accuracy ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("metric", "leader"), [("top1", "common"), ("balanced", "fair")])
+def test_the_metric_of_the_study_decides_and_the_other_stands_beside_it(
+    tmp_path: Path, metric: str, leader: str
+) -> None:
+    study = FakeStudy(
+        (
+            variant("common", 72.0, rare=-2.5),
+            variant("fair", 52.0, rare=0.8),
+            variant("poor", 30.0),
+        ),
+        ablations={"a": (("base", "common"), ("other", "fair"))},
+        images=900,
+        metric=metric,
+        uneven=True,
+    )
+    root = make(tmp_path, study)
+    models = read_table(root / "comparison/models.csv")
+    assert models["variant"].iloc[0] == leader and models["group"].iloc[0] == "leading"
+    assert set(models["metric"]) == {metric}
+    for row in models.to_dict("records"):
+        runs = [root / f"runs/{row['variant']}/seed{seed}/predictions.npz" for seed in range(3)]
+        loaded = [np.load(path) for path in runs]
+        answers = [(a["logits"].argmax(axis=1), a["labels"]) for a in loaded]
+        expected = {
+            "top1": np.mean([(found == true).mean() for found, true in answers]),
+            "balanced": np.mean([balanced_accuracy_score(true, found) for found, true in answers]),
+        }
+        for name, share in expected.items():
+            assert row[f"{name}_mean"] == pytest.approx(100 * share)
+        assert row["score_mean"] == row[f"{metric}_mean"]
+        assert row["score_ci_low"] == row[f"{metric}_ci_low"] < row["score_mean"]
+        assert row["param_efficiency"] == pytest.approx(row["score_mean"] / row["params_m"])
+    pairs = read_table(root / "comparison/pairwise.csv").set_index(["variant_a", "variant_b"])
+    means = models.set_index("variant")["score_mean"]
+    for (a, b), row in pairs.iterrows():
+        assert row["delta"] == pytest.approx(means[a] - means[b])
+    arms = read_table(root / "ablation/a.csv").set_index("arm")
+    assert arms.loc["other", "delta"] == pytest.approx(means["fair"] - means["common"])
+    assert arms.loc["other", "verdict"] == ("better" if metric == "balanced" else "worse")
+    shown = (root / "comparison/models.md").read_text()
+    beside = {"top1": "Balanced accuracy (%)", "balanced": "Top-1 (%)"}[metric]
+    assert beside in shown and "Macro F1" in shown
+    assert ("balanced accuracy" if metric == "balanced" else "top-1 accuracy") in shown
+
+
+def test_where_classes_have_equally_many_images_one_accuracy_is_enough(full: Path) -> None:
+    assert "Balanced" not in (full / "comparison/models.md").read_text()
+    models = read_table(full / "comparison/models.csv")
+    np.testing.assert_allclose(models["balanced_mean"], models["top1_mean"])

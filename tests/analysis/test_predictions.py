@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from bakeoff.analysis.predictions import Predictions
 
@@ -29,3 +30,25 @@ def test_loss_and_calibration_of_known_predictions() -> None:
     assert predictions.calibration_error() == pytest.approx(5.0, abs=1e-4)
     assert predictions.superclass_accuracy(np.array([0, 0])) == 100
     assert predictions.superclass_accuracy(np.array([0, 1])) == 75
+
+
+def test_balanced_accuracy_and_macro_f1_are_those_of_scikit_learn() -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.choice(7, size=300, p=[0.5, 0.3, 0.1, 0.05, 0.03, 0.02, 0.0])
+    logits = generator.normal(size=(300, 7)).astype(np.float32)
+    logits[np.arange(300), labels] += 1.5
+    found = Predictions(logits, labels)
+    predicted = logits.argmax(axis=1)
+    # No image is of the last class: it has no accuracy, but it was predicted, so it has an F1 of 0.
+    present = labels.max() + 1
+    recalls = [(predicted[labels == k] == k).mean() for k in range(present)]
+    assert found.balanced_accuracy() == pytest.approx(100 * np.mean(recalls))
+    kept = predicted < present
+    assert 6 in predicted and not (labels == 6).any()
+    assert found.macro_f1() == pytest.approx(
+        100 * f1_score(labels, predicted, average="macro", zero_division=0)
+    )
+    assert Predictions(logits[kept], labels[kept]).balanced_accuracy() == pytest.approx(
+        100 * balanced_accuracy_score(labels[kept], predicted[kept])
+    )
+    assert found.balanced_accuracy() != pytest.approx(100 * (predicted == labels).mean(), abs=0.5)

@@ -48,7 +48,7 @@ def of_seeds_alone(samples: np.ndarray) -> Means:
     variance = samples.var(axis=1, ddof=1)
     pooled = np.full(groups, variance.mean())
     return Means(
-        images=10**9, seeds=np.full(groups, seeds), mean=samples.mean(axis=1),
+        images=10**9, image_df=10**9 - 1, seeds=np.full(groups, seeds), mean=samples.mean(axis=1),
         of_images=np.eye(groups) * 1e-14, of_runs=variance, interaction=np.zeros(groups),
         of_seeds=pooled, df=groups * (seeds - 1),
     )  # fmt: skip
@@ -240,6 +240,70 @@ def test_seeds_that_vary_much_more_than_the_others_are_found() -> None:
     assert list(np.flatnonzero(uneven(of_seeds_alone(calm)))) == [2, 7]
 
 
+# --- balanced accuracy ----------------------------------------------------------------------------
+
+
+def strata_by_hand(correct: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Return the mean over classes and the variance that the choice of images gives to it, class by class."""
+    per_image = correct.mean(axis=0)
+    classes = [per_image[labels == k] for k in np.unique(labels)]
+    within = np.mean([part.var(ddof=1) for part in classes if len(part) > 1])
+    variances = [(part.var(ddof=1) if len(part) > 1 else within) / len(part) for part in classes]
+    return float(np.mean([part.mean() for part in classes])), sum(variances) / len(classes) ** 2
+
+
+@pytest.mark.parametrize("sizes", [(150, 100, 50), (250, 48, 2), (200, 99, 1), (100, 100, 100)])
+def test_a_balanced_mean_counts_each_class_the_same_and_varies_as_its_strata_do(
+    sizes: tuple[int, ...],
+) -> None:
+    a, b = drawn((4, 3))
+    labels = np.random.default_rng(1).permutation(np.repeat([0, 4, 7], sizes))
+    means = summarise([answers(a), answers(b)], labels)
+    floor = np.mean([1 / size for size in sizes]) / 3 / 300 / 2
+    for k, correct in enumerate((a, b)):
+        mean, variance = strata_by_hand(correct, labels)
+        assert means.mean[k] == pytest.approx(mean)
+        assert means.of_images[k, k] == pytest.approx(variance + floor, rel=1e-4)
+    # The variance of a difference is that of the differences.
+    _, variance = strata_by_hand(a.mean(axis=0)[None] - b.mean(axis=0)[None], labels)
+    c = means.of_images
+    assert c[0, 0] + c[1, 1] - 2 * c[0, 1] == pytest.approx(variance + 2 * floor, rel=1e-4)
+    per_run = [np.mean([run[labels == k].mean() for k in (0, 4, 7)]) for run in a]
+    assert means.of_runs[0] == pytest.approx(np.var(per_run, ddof=1))
+
+
+def test_the_interaction_in_strata_is_what_is_left_in_each() -> None:
+    (a,) = drawn((4,))
+    labels = np.repeat([0, 1], [240, 60])
+    expected = 0.0
+    for k, size in ((0, 240), (1, 60)):
+        y = a[:, labels == k].astype(float)
+        rest = y - y.mean(axis=0) - y.mean(axis=1, keepdims=True) + y.mean()
+        expected += (rest**2).sum() / (3 * (size - 1)) / size / 4
+    assert summarise([answers(a)], labels).interaction[0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_one_class_of_all_images_is_top_1_and_so_are_classes_of_one_image() -> None:
+    made = [answers(each) for each in drawn((3, 1))]
+    plain = summarise(made)
+    for labels in (np.zeros(300, int), np.arange(300)):
+        found = summarise(made, labels)
+        np.testing.assert_array_equal(found.of_images, plain.of_images)
+        np.testing.assert_array_equal(found.mean, plain.mean)
+        assert (found.images, found.image_df) == (plain.images, plain.image_df) == (300, 299)
+
+
+def test_rare_classes_leave_more_open() -> None:
+    made = [answers(each) for each in drawn((3, 3))]
+    even, uneven_ = (summarise(made, np.repeat([0, 1], sizes)) for sizes in ((150, 150), (290, 10)))
+    assert even.images == pytest.approx(300) and uneven_.images == pytest.approx(
+        4 / (1 / 290 + 1 / 10)
+    )
+    assert uneven_.image_df < 12 and even.image_df > 200
+    wide, narrow = (contrasts(m, np.array([0]), np.array([1])) for m in (uneven_, even))
+    assert wide.high[0] - wide.low[0] > 2 * (narrow.high[0] - narrow.low[0])
+
+
 # --- by simulation --------------------------------------------------------------------------------
 
 
@@ -271,6 +335,17 @@ def test_studies_of_equals_are_rarely_told_apart_and_intervals_hold_the_truth(
     found = benchmark.simulate(regime, 300, 500)
     assert found.family_error <= 5 + 2 * 100 * (0.05 * 0.95 / 300) ** 0.5
     assert 93 <= found.coverage <= 97.5
+
+
+@pytest.mark.parametrize("sizes", [(400, 100), (200, 100, 50, 25, 12, 6)])
+def test_balanced_accuracy_of_equals_rarely_tells_them_apart(
+    benchmark: ModuleType, sizes: tuple[int, ...]
+) -> None:
+    level, sd = np.full(6, 70.0), np.full(6, 1.0)
+    regime = benchmark.Regime("equal", level, sd, 3, sum(sizes), sizes=sizes)
+    found = benchmark.simulate(regime, 300, 500)
+    assert found.family_error <= 5 + 2 * 100 * (0.05 * 0.95 / 300) ** 0.5
+    assert 92 <= found.coverage <= 98
 
 
 def test_each_variance_by_itself_would_tell_equals_apart_which_is_why_they_share(

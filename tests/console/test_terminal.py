@@ -266,7 +266,7 @@ def test_where_nothing_is_to_be_done_the_results_are_told(tmp_path: Path) -> Non
     models = tmp_path / "results/comparison/models.csv"
     models.parent.mkdir(parents=True)
     models.write_text(
-        "rank,group,distinct,variant,top1_mean,top1_ci_low,top1_ci_high\n"
+        "rank,group,distinct,variant,score_mean,score_ci_low,score_ci_high\n"
         "1,leading,True,b,40.5,39.25,41.75\n2,leading,True,a,40.25,39,41.5\n"
         "2,leading,False,alias,40.25,39,41.5\n3,behind,True,c,20,19,21\n"
     )

@@ -159,7 +159,8 @@ def test_bars_print_the_figures_of_the_table(
     printed = words(seen[0])
     for row in read_table(full / "comparison/models.csv").to_dict("records"):
         mean, low, high = (
-            format_number(row[key], ".1f") for key in ("top1_mean", "top1_ci_low", "top1_ci_high")
+            format_number(row[key], ".1f")
+            for key in ("score_mean", "score_ci_low", "score_ci_high")
         )
         assert f"{mean} [{low}, {high}]" in printed
     assert "eca_resnet_20_k3 (= eca_resnet_20)" in printed

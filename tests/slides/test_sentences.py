@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from bakeoff.slides.tables import Document, Table
 from bakeoff.slides.values import plain
 from bakeoff.slides.words import Words, load_words
 from bakeoff.study.claims import ClaimConfig
+from bakeoff.study.metric import Metric
 from tests.slides.sentence_rules import RULES, Facts, Study
 
 PROJECT = Path(__file__).parents[2]
@@ -50,12 +52,15 @@ STUDY = {"name": "s", "dataset": "cifar100", "protocol": "uniform", "epochs": 20
 # --- studies --------------------------------------------------------------------------------------
 
 
-def network(name: str, correct: np.ndarray, rng: np.random.Generator) -> NetworkRuns:
+def network(
+    name: str, correct: np.ndarray, score: np.ndarray, rng: np.random.Generator
+) -> NetworkRuns:
     seeds = len(correct)
     hours, gpus = float(rng.integers(1, 9)), int(rng.choice([1, 1, 8]))
     scores = pd.DataFrame(
         {
             "seed": range(seeds), "epochs": 200, "top1": 100 * correct.mean(axis=1), "top5": 90.0,
+            "score": 100 * score, "balanced": 100 * score, "macro_f1": 50.0,
             "loss": 1.0, "ece": 1.0, "brier": 1.0, "worst_class_top1": 1.0, "best_epoch_gain": 0.0,
             "superclass_top1": 80.0, "val_top1": 70.0,
             "train_hours": hours, "gpu_hours": hours * gpus, "images_per_s": 1.0,
@@ -87,12 +92,17 @@ def draw(kind: str, seed: int) -> Study:
     images = int(rng.choice([300, 2000]))
     shared = rng.standard_normal(images)
     spread = rng.choice([0.0, 0.1])
+    metric: Metric = "balanced" if rng.random() < 0.3 else "top1"
+    labels = rng.permutation(np.resize([0, 0, 0, 0, 0, 1, 1, 2], images))
     networks = {}
     for name, able, runs in zip(NAMES, ability, seeds, strict=False):
         difficulty = 0.8 * shared + 0.4 * rng.standard_normal(images)
         each = able + spread * rng.standard_normal((runs, 1))
         answers = 0.5 + each - difficulty + 0.4 * rng.standard_normal((runs, images)) > 0
-        networks[name] = network(name, answers, rng)
+        score = answers.mean(axis=1)
+        if metric == "balanced":
+            score = np.mean([answers[:, labels == k].mean(axis=1) for k in range(3)], axis=0)
+        networks[name] = network(name, answers, score, rng)
     runs = {name: name for name in networks}
     if kind in ("aliases", "one network"):
         runs[NAMES[0]] = NAMES[1]
@@ -104,7 +114,7 @@ def draw(kind: str, seed: int) -> Study:
         diverged = [NAMES[int(rng.integers(count))]]
         del used[diverged[0]]
     lost = pd.DataFrame([{"variant": name} for name in diverged], columns=DIVERGED)
-    return tables(runs, Networks(used, lost), rng)
+    return tables(runs, Networks(used, lost, labels, metric), rng)
 
 
 def tables(runs: Mapping[str, str], used: Networks, rng: np.random.Generator) -> Study:
@@ -127,7 +137,8 @@ def tables(runs: Mapping[str, str], used: Networks, rng: np.random.Generator) ->
     # As `load_results` reads them.
     told = {"a": read(ablation, "arm")} if len(ablation) > 1 else {}
     claims = pd.DataFrame(
-        [claim_row(each, STUDY, judged, {}) for each in made_claims()], columns=CLAIMS
+        [claim_row(each, STUDY | {"metric": used.metric}, judged, {}) for each in made_claims()],
+        columns=CLAIMS,
     )
     results = Results(
         root=Path(), study=Document("s", {"ablations": {"a": spec} if len(arms) > 1 else {}}),
@@ -177,6 +188,7 @@ def words() -> Sequence[Words]:
 
 def sentences(study: Study, words: Words) -> list[str]:
     """Return all that is said about a study."""
+    words = replace(words, metric=study.models["metric"].iloc[0] if len(study.models) else "top1")
     tables = study.results.ablations.values()
     told = [
         *findings.of_comparison(study.results, words),

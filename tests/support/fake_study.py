@@ -56,6 +56,7 @@ class FakeVariant:
     pretrained: bool = False
     input_policy: str = "native32"
     diverged: tuple[int, ...] = ()  # those of `seeds` whose run diverged
+    rare: float = 0.0  # how much abler it is where classes have few images, in SDs of difficulty
 
     @property
     def runs_of(self) -> str:
@@ -76,6 +77,8 @@ class FakeStudy:
     epochs: int = 12
     images: int = 500
     seed_sd: float = 0.5  # SD between seeds, points
+    metric: str = "top1"
+    uneven: bool = False  # whether classes have different numbers of test images
 
     @property
     def header(self) -> dict[str, Any]:
@@ -84,6 +87,7 @@ class FakeStudy:
             "dataset": self.dataset,
             "protocol": self.protocol,
             "epochs": self.epochs,
+            "metric": self.metric,
         }
 
 
@@ -93,20 +97,26 @@ def generator(*parts: object) -> np.random.Generator:
 
 
 def draw_predictions(
-    variant: str, seed: int, top1: float, images: int, seed_sd: float
+    of: FakeVariant, seed: int, study: FakeStudy
 ) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
     """Return made-up test logits (float16, images x 100) and labels (int64, images).
 
     An image is answered correctly when the network's ability exceeds the image's difficulty; the
     difficulty has a part that all networks share, one of the variant and one of the single run.
     """
-    labels = generator("labels").permutation(np.arange(images) % CLASSES).astype(np.int64)
+    variant, images = of.name, study.images
+    order = np.arange(images) % CLASSES
+    if study.uneven:
+        # Twice as many of a class in the first half as of one in the second.
+        order = np.where((np.arange(images) // CLASSES) % 3 < 2, order % (CLASSES // 2), order)
+    labels = generator("labels").permutation(order).astype(np.int64)
     shared = generator("images").permutation(norm.ppf((np.arange(images) + 0.5) / images))
     own = generator("variant", variant).normal(size=images)
     single = generator("run", variant, seed)
     difficulty = np.sqrt(0.6) * shared + np.sqrt(0.2) * own
     difficulty += np.sqrt(0.2) * single.normal(size=images)
-    accuracy = np.clip((top1 + seed_sd * single.normal()) / 100, 0.002, 0.998)
+    difficulty -= of.rare * (labels >= CLASSES // 2)
+    accuracy = np.clip((of.top1 + study.seed_sd * single.normal()) / 100, 0.002, 0.998)
     margin = norm.ppf(accuracy) - difficulty
 
     logits = single.normal(size=(images, CLASSES))
@@ -123,7 +133,7 @@ def draw_predictions(
 def write_run(study: FakeStudy, variant: FakeVariant, seed: int, folder: Path) -> None:
     """Write metrics.json, history.csv, predictions.npz and provenance.json of one run."""
     folder.mkdir(parents=True, exist_ok=True)
-    logits, labels = draw_predictions(variant.name, seed, variant.top1, study.images, study.seed_sd)
+    logits, labels = draw_predictions(variant, seed, study)
     np.savez(folder / "predictions.npz", logits=logits, labels=labels)
 
     answers = Predictions(logits.astype(np.float32), labels)

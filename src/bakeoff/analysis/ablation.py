@@ -10,14 +10,25 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.analysis.networks import NetworkRuns, Networks, load_networks, same_network_as
-from bakeoff.analysis.statistics import summarise
-from bakeoff.analysis.tables import Column, write_table
+from bakeoff.analysis.tables import Column, titled, write_table
 from bakeoff.analysis.verdicts import JUDGED, judge
 from bakeoff.errors import UserError, did_you_mean
+from bakeoff.study.metric import NAMES, metric_of
 
 ABLATION = (
     *("arm", "variant", "display", "baseline", "seeds", "baseline_seeds", "epochs"),
-    *("baseline_epochs", "top1_mean", "top1_sd", *JUDGED, "more_gpu_hours", "params_m"),
+    *(
+        "baseline_epochs",
+        "metric",
+        "score_mean",
+        "score_sd",
+        "top1_mean",
+        "top1_sd",
+        "balanced_mean",
+        *JUDGED,
+        "more_gpu_hours",
+        "params_m",
+    ),
     *(
         "params_change_pct",
         "macs_m",
@@ -30,12 +41,12 @@ ABLATION = (
         "title",
     ),
 )
-COLUMNS = (
+COLUMNS: tuple[Column, ...] = (
     Column("arm", "Arm"),
     Column("display", "Variant"),
     Column("seeds", "Seeds", ",.0f"),
-    Column("top1_mean", "Top-1 (%)", ",.2f"),
-    Column("top1_sd", "SD over seeds", ",.2f"),
+    Column("score_mean", "{metric} (%)", ",.2f"),
+    Column("score_sd", "SD over seeds", ",.2f"),
     Column("delta", "Change (points)", "+,.2f", ("ci_low", "ci_high")),
     Column("p_adjusted", "p (adjusted)", ",.3f"),
     Column("verdict", "Verdict"),
@@ -62,18 +73,19 @@ def ablate(spec: Mapping[str, Any], runs_dir: str | Path, out: str | Path) -> No
     networks = load_arms(spec, runs_dir)
     table = arm_table(spec, networks)
     caption = (
-        f"Ablation {spec['ablation']}: change in top-1 accuracy against the arm '{spec['baseline']}', paired on "
-        "test images. Intervals are 95 % for all arms at once: one leaves out zero exactly where the verdict is better "
-        f"or worse. Equivalent: within {spec['margin']:g} points, by two one-sided tests at 5 %. Detectable: the true "
-        "change that this design would find with 80 % probability. More seeds: how many on each side would settle it. "
-        "With one seed there is no verdict, and an arm that is the same network as the baseline is not tested."
+        f"Ablation {spec['ablation']}: change in {NAMES[networks.metric]} against the arm '{spec['baseline']}', paired "
+        "on test images. Intervals are 95 % for all arms at once: one leaves out zero exactly where the verdict is "
+        f"better or worse. Equivalent: within {spec['margin']:g} points, by two one-sided tests at 5 %. Detectable: "
+        "the true change that this design would find with 80 % probability. More seeds: how many on each side would "
+        "settle it. With one seed there is no verdict, and an arm that is the same network as the baseline is not "
+        "tested."
         + _fewer_seeds(table)
         + networks.told({arm["run"]: arm["arm"] for arm in spec["arms"]})
     )
     # A row is the same network as another arm, or as a variant that is none.
     named = table[~table["variant"].isin(table["arm"])]
     display = dict(zip(named["variant"], named["display"], strict=True))
-    write_table(table, COLUMNS, out, caption, display)
+    write_table(table, titled(COLUMNS, networks.metric), out, caption, display)
 
 
 def load_arms(spec: Mapping[str, Any], runs_dir: str | Path) -> Networks:
@@ -84,7 +96,7 @@ def load_arms(spec: Mapping[str, Any], runs_dir: str | Path) -> Networks:
             f"Ablation '{spec['ablation']}' has no arm '{spec['baseline']}' to be its baseline"
             f"{did_you_mean(spec['baseline'], names)}. Name one of its arms under 'baseline'."
         )
-    return load_networks(spec["arms"], runs_dir)
+    return load_networks(spec["arms"], runs_dir, metric=metric_of(spec))
 
 
 def arm_table(spec: Mapping[str, Any], found: Networks) -> pd.DataFrame:
@@ -98,7 +110,7 @@ def arm_table(spec: Mapping[str, Any], found: Networks) -> pd.DataFrame:
     if spec["baseline"] not in arms:
         return pd.DataFrame(columns=ABLATION)
     baseline = networks[arms[spec["baseline"]]["run"]]
-    means = summarise([network.answers for network in networks.values()])
+    means = found.means()
     places = {name: place for place, name in enumerate(networks)}
     tested = [name for name in networks if name != baseline.name]
     a = np.array([places[name] for name in tested], dtype=int)
@@ -120,8 +132,12 @@ def arm_table(spec: Mapping[str, Any], found: Networks) -> pd.DataFrame:
             "baseline_seeds": len(baseline.answers.seeds),
             "epochs": int(network.scores["epochs"].min()),
             "baseline_epochs": int(baseline.scores["epochs"].min()),
+            "metric": found.metric,
+            "score_mean": network.scores["score"].mean(),
+            "score_sd": network.scores["score"].std(),
             "top1_mean": network.scores["top1"].mean(),
             "top1_sd": network.scores["top1"].std(),
+            "balanced_mean": network.scores["balanced"].mean(),
             "params_m": network.params / 1e6,
             "params_change_pct": 100 * (network.params / baseline.params - 1),
             "macs_m": network.macs / 1e6,

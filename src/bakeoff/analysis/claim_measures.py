@@ -222,8 +222,8 @@ def _ratio(
 ) -> tuple[float, float, float]:
     """Return the ratio of two accuracies for each parameter: 1 + difference / accuracy of the other, and its bounds."""
     delta, low, high = _pair(row, other, tables)
-    mean = other["top1_mean"]
-    half = WIDER * max(mean - other["top1_ci_low"], other["top1_ci_high"] - mean)
+    mean = other["score_mean"]
+    half = WIDER * max(mean - other["score_ci_low"], other["score_ci_high"] - mean)
     bounds = (max(mean - half, 1e-6), min(mean + half, 100.0))
     size = other["params_m"] / row["params_m"]
     return (

@@ -47,6 +47,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "the claim is about {wanted[0]}, this study used {found[0]}",
         "该论断针对 {wanted[1]}，而本研究使用 {found[1]}",
     ),
+    "metric": (
+        "the claim is about {wanted}, the verdicts of this study are on {found}",
+        "该论断针对{wanted_zh}，而本研究按{found_zh}判定",
+    ),
     "min_epochs": (
         "the claim needs at least {wanted} epochs, this study trained {found}",
         "该论断要求至少训练 {wanted} 个 epoch，而本研究仅训练 {found} 个",

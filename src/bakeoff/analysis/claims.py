@@ -27,10 +27,12 @@ from bakeoff.analysis.claim_measures import (
 from bakeoff.analysis.claim_reasons import reason
 from bakeoff.analysis.comparison import COSTS, PAIRWISE
 from bakeoff.analysis.tables import Column, format_number, read_table, write_table
-from bakeoff.study.claims import AnyPart, ClaimConfig, Requires
+from bakeoff.study.claims import KINDS, AnyPart, ClaimConfig, Requires
+from bakeoff.study.metric import NAMES, metric_of
 
 MODELS_NEEDED = (
     *("variant", "pretrained", "seeds", "epochs", "top1_mean", "top1_ci_low", "top1_ci_high"),
+    *("score_mean", "score_ci_low", "score_ci_high"),
     *("params_m", "run", "distinct", *COSTS.values()),
     *(f"front_share_{name}" for name in COSTS),
 )
@@ -109,6 +111,7 @@ def claim_row(
         for part in claim.measure.parts:
             _require_network(part, claim.claimed, (least, most), tables)
         _require_study(claim.requires, study, titles)
+        _require_metric(claim, study)
         measured = measure_claim(claim.measure, tables)
         _require_training(claim.requires, measured)
     except UndecidedError as undecided:
@@ -215,6 +218,20 @@ def _require_study(
         raise NotTestedError("dataset", **dict(zip(("wanted", "found"), names, strict=True)))
     if requires.protocol not in (None, study["protocol"]):
         raise NotTestedError("protocol", wanted=requires.protocol, found=study["protocol"])
+
+
+def _require_metric(claim: ClaimConfig, study: Mapping[str, Any]) -> None:
+    """Raise NotTestedError where the verdicts of the study are on another accuracy than the claim is about."""
+    found = metric_of({"study": study})
+    if found != claim.requires.metric and any(KINDS[p.kind].judged for p in claim.measure.parts):
+        chinese = {"top1": "top-1准确率", "balanced": "平衡准确率"}
+        raise NotTestedError(
+            "metric",
+            wanted=NAMES[claim.requires.metric],
+            found=NAMES[found],
+            wanted_zh=chinese[claim.requires.metric],
+            found_zh=chinese[found],
+        )
 
 
 def _require_training(requires: Requires, measured: Measured) -> None:

@@ -17,11 +17,12 @@ from bakeoff.analysis.networks import (
     read_superclasses,
     same_network_as,
 )
-from bakeoff.analysis.statistics import Answers, Means, front_shares, intervals, summarise, uneven
-from bakeoff.analysis.tables import Column, write_table
+from bakeoff.analysis.statistics import Answers, Intervals, Means, front_shares, intervals, uneven
+from bakeoff.analysis.tables import Column, titled, write_table
 from bakeoff.analysis.verdicts import JUDGED, judge, standing, worse_than
 from bakeoff.errors import UserError
 from bakeoff.files import read_json
+from bakeoff.study.metric import NAMES, TITLES, Metric, metric_of
 
 MODEL_COLUMNS = (
     Column("rank", "Rank", ",.0f"),
@@ -31,8 +32,8 @@ MODEL_COLUMNS = (
     Column("variant", "Variant", variant=True),
     Column("family", "Family"),
     Column("seeds", "Seeds", ",.0f"),
-    Column("top1_mean", "Top-1 (%)", ",.2f", ("top1_ci_low", "top1_ci_high")),
-    Column("top1_sd", "SD over seeds", ",.2f"),
+    Column("score_mean", "{metric} (%)", ",.2f", ("score_ci_low", "score_ci_high")),
+    Column("score_sd", "SD over seeds", ",.2f"),
     Column("top5_mean", "Top-5 (%)", ",.2f"),
     Column("ece_mean", "ECE (%)", ",.2f"),
     Column("params_m", "Params (M)", ",.3f"),
@@ -40,21 +41,21 @@ MODEL_COLUMNS = (
     Column("train_hours", "Training (h)", ",.3f"),
     Column("gpu_hours", "GPU-hours", ",.3f"),
     Column("latency_ms", "Latency (ms)", ",.2f"),
-    Column("param_efficiency", "Top-1 per M params", ",.1f"),
+    Column("param_efficiency", "{metric} per M params", ",.1f"),
     Column("same_network_as", "Same network as", variant=True),
 )
 FAMILY_COLUMNS = (
     Column("family", "Family"),
     Column("variants", "Variants", ",.0f"),
-    Column("top1_mean", "Mean top-1 (%)", ",.2f"),
+    Column("score_mean", "{metric} (%), mean", ",.2f"),
     Column("best_variant", "Best variant", variant=True),
-    Column("top1_best", "Its top-1 (%)", ",.2f"),
+    Column("score_best", "That of the best (%)", ",.2f"),
     Column("top5_mean", "Top-5 (%)", ",.2f"),
     Column("params_m", "Params (M)", ",.3f"),
     Column("macs_m", "MACs (M)", ",.1f"),
     Column("train_hours", "Training (h)", ",.3f"),
     Column("latency_ms", "Latency (ms)", ",.2f"),
-    Column("param_efficiency", "Top-1 per M params", ",.1f"),
+    Column("param_efficiency", "{metric} per M params", ",.1f"),
 )
 PAIR_COLUMNS = (
     Column("variant_a", "A", variant=True),
@@ -101,7 +102,7 @@ FAMILY_MEANS = [
 
 ONE_SEED = "with one seed they count the images only and hold for that trained network"
 MODELS_CAPTION = (
-    "Variants by top-1 accuracy on the test split. Intervals are 95 % for each variant by itself and count seeds and "
+    "Variants by {metric} on the test split. Intervals are 95 % for each variant by itself and count seeds and "
     f"test images; {ONE_SEED}. Ranks from and to, and the letters, follow from the pairs: variants that share a letter "
     "are not told apart. ECE is the expected calibration error in 15 bins."
 )
@@ -109,7 +110,7 @@ FAMILIES_CAPTION = (
     "Means over the variants of each family; variants that are the same network count once."
 )
 PAIRS_CAPTION = (
-    "Differences in top-1 accuracy, paired on test images. Intervals are 95 % for all pairs at once: one leaves out "
+    "Differences in {metric}, paired on test images. Intervals are 95 % for all pairs at once: one leaves out "
     "zero exactly where A is called better or worse. Equivalent: two one-sided tests at 5 % for all pairs at once show "
     "a difference within the margin; the smallest margin they could show stands beside it. Detectable: the true "
     "difference that this design would find with 80 % probability. More seeds: how many on each side would settle an "
@@ -137,7 +138,7 @@ def compare(
     if not entries:
         raise UserError("The comparison has no variants. Name at least one under 'variants'.")
     superclass_of = None if meta is None else read_superclasses(meta)
-    networks = load_networks(entries, runs_dir, superclass_of)
+    networks = load_networks(entries, runs_dir, superclass_of, metric_of(spec))
     if not networks.finished:
         raise UserError(
             "All runs of the comparison diverged, so there is nothing to compare: their logs say at which step. Lower "
@@ -146,16 +147,37 @@ def compare(
     models, pairs = comparison_tables(entries, networks, spec["margin"], Path(profiles_dir))
     out = Path(out_dir)
     display = {entry["variant"]: entry.get("display", entry["variant"]) for entry in entries}
+    decides = NAMES[networks.metric]
     diverged = networks.told(display)
     tables = {
         "runs": (run_table(networks), RUN_COLUMNS, RUNS_CAPTION),
-        "pairwise": (pairs, PAIR_COLUMNS, PAIRS_CAPTION),
+        "pairwise": (pairs, PAIR_COLUMNS, PAIRS_CAPTION.format(metric=decides)),
         "families": (family_table(models), FAMILY_COLUMNS, FAMILIES_CAPTION),
-        "models": (models, MODEL_COLUMNS, MODELS_CAPTION + diverged),
+        "models": (models, model_columns(models), MODELS_CAPTION.format(metric=decides) + diverged),
     }
     for name, (table, columns, caption) in tables.items():
-        marked = "top1_mean" if name == "models" else None
-        write_table(table, columns, out / f"{name}.csv", caption, display, marked)
+        marked = "score_mean" if name == "models" else None
+        shown = titled(columns, networks.metric)
+        write_table(table, shown, out / f"{name}.csv", caption, display, marked)
+
+
+def model_columns(models: pd.DataFrame) -> tuple[Column, ...]:
+    """Return the columns of the table of variants for people.
+
+    Where the classes have different numbers of test images, the accuracy that does not decide and macro F1 stand
+    beside the one that does.
+    """
+    if np.allclose(models["top1_mean"], models["balanced_mean"]):
+        return MODEL_COLUMNS
+    other: Metric = "top1" if models["metric"].iloc[0] == "balanced" else "balanced"
+    place = [column.name for column in MODEL_COLUMNS].index("score_sd") + 1
+    beside = (
+        Column(
+            f"{other}_mean", f"{TITLES[other]} (%)", ",.2f", (f"{other}_ci_low", f"{other}_ci_high")
+        ),
+        Column("macro_f1_mean", "Macro F1 (%)", ",.2f"),
+    )
+    return (*MODEL_COLUMNS[:place], *beside, *MODEL_COLUMNS[place:])
 
 
 def comparison_tables(
@@ -169,9 +191,9 @@ def comparison_tables(
     A variant without a finished run is in neither.
     """
     finished = networks.finished
-    means = summarise([network.answers for network in finished.values()])
+    means = networks.means()
     known = [entry for entry in entries if entry["run"] in finished]
-    models = model_table(known, finished, means, profiles_dir)
+    models = model_table(known, networks, means, profiles_dir)
     models["diverged"] = models["run"].map(networks.count_diverged)
     pairs = pairwise_table(models, finished, means, margin)
     return with_standing(models, pairs), pairs
@@ -179,15 +201,18 @@ def comparison_tables(
 
 def model_table(
     entries: Sequence[Mapping[str, Any]],
-    networks: Mapping[str, NetworkRuns],
+    found: Networks,
     means: Means,
     profiles_dir: Path,
 ) -> pd.DataFrame:
-    """Return one row per variant, best top-1 first; `means` are those of `networks`.
+    """Return one row per variant, the most accurate first; `means` are those of `found` by its metric.
 
     Ranks count networks: variants that are the same network share one.
     """
+    networks = found.finished
     each, seeds_vary = intervals(means), uneven(means)
+    by_metric: dict[str, Intervals] = {"score": each}
+    by_metric |= {name: intervals(found.means(name)) for name in NAMES}
     places = {name: place for place, name in enumerate(networks)}
     rows = []
     for entry in entries:
@@ -204,12 +229,17 @@ def model_table(
                 "pretrained": entry["pretrained"],
                 "seeds": int(means.seeds[k]),
                 "epochs": int(network.scores["epochs"].min()),
-                "top1_mean": each.mean[k],
-                "top1_sd": each.sd[k],
-                "top1_ci_low": each.low[k],
-                "top1_ci_high": each.high[k],
-                "top1_error": each.error[k],
-                "top1_image_error": each.image_error[k],
+                "metric": found.metric,
+                **{
+                    f"{metric}_{part}": values[k]
+                    for metric, of in by_metric.items()
+                    for part, values in (
+                        *(("mean", of.mean), ("sd", of.sd), ("ci_low", of.low)),
+                        *(("ci_high", of.high), ("error", of.error)),
+                        ("image_error", of.image_error),
+                    )
+                },
+                "macro_f1_mean": scores["macro_f1"],
                 "seeds_vary_more": bool(seeds_vary[k]),
                 "top1_val_mean": scores["val_top1"],
                 "top5_mean": scores["top5"],
@@ -244,7 +274,7 @@ def model_table(
     models["judged"] = models["seeds"] > 1
     models["distinct"] = ~models["run"].duplicated()
     models["same_network_as"] = same_network_as(models["variant"], entries)
-    distinct = models.drop_duplicates("run").set_index("run")["top1_mean"]
+    distinct = models.drop_duplicates("run").set_index("run")["score_mean"]
     rank = distinct.rank(ascending=False, method="min").astype(int)
     models.insert(0, "rank", models["run"].map(rank))
     return models.sort_values(["rank", "run"], kind="stable", ignore_index=True)
@@ -259,14 +289,17 @@ def family_table(models: pd.DataFrame) -> pd.DataFrame:
             {
                 "family": family,
                 "variants": len(group),
+                "metric": best["metric"],
+                "score_mean": group["score_mean"].mean(),
                 "top1_mean": group["top1_mean"].mean(),
                 "best_variant": best["variant"],
+                "score_best": best["score_mean"],
                 "top1_best": best["top1_mean"],
                 **group[FAMILY_MEANS].mean().to_dict(),
             }
         )
     return pd.DataFrame(rows).sort_values(
-        "top1_mean", ascending=False, kind="stable", ignore_index=True
+        "score_mean", ascending=False, kind="stable", ignore_index=True
     )
 
 

@@ -12,18 +12,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bakeoff.analysis.runs import METRICS, Run, load_runs
-from bakeoff.analysis.statistics import Answers
+from bakeoff.analysis.statistics import Answers, Means, summarise
 from bakeoff.errors import UserError
 from bakeoff.files import read_json
+from bakeoff.study.metric import Metric
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkRuns:
     """One architecture with all its finished runs; several variants may resolve to it.
 
-    `scores` has one row per run, in the order of the seeds: seed, epochs, top1, top5, loss, ece, brier,
-    worst_class_top1, superclass_top1, val_top1 (percent, nats for loss), best_epoch_gain (points of val_top1 by
-    which the best epoch is above the last one), train_hours, gpu_hours, images_per_s, peak_memory_mb, device, outcome.
+    `scores` has one row per run, in the order of the seeds: seed, epochs, top1, balanced, score (the one of the two
+    that decides), macro_f1, top5, loss, ece, brier, worst_class_top1, superclass_top1, val_top1 (percent, nats for
+    loss), best_epoch_gain (points of val_top1 by which the best epoch is above the last one), train_hours, gpu_hours,
+    images_per_s, peak_memory_mb, device, outcome.
     """
 
     name: str
@@ -41,10 +43,21 @@ class Networks:
 
     `finished` has those with at least one finished run. `diverged` has one row per run that left the finite numbers:
     variant, seed, epochs (of the recipe), train_hours, gpu_hours, images_per_s, peak_memory_mb, device, outcome.
+    `labels` (N) are the classes of the test images, and `metric` says which accuracy decides.
     """
 
     finished: Mapping[str, NetworkRuns]
     diverged: pd.DataFrame
+    labels: NDArray[np.int64]
+    metric: Metric = "top1"
+
+    def means(self, metric: Metric | None = None) -> Means:
+        """Return the means of the finished networks: of the accuracy that decides, or of `metric`."""
+        balanced = (metric or self.metric) == "balanced"
+        return summarise(
+            [network.answers for network in self.finished.values()],
+            self.labels if balanced else None,
+        )
 
     def count_diverged(self, name: str) -> int:
         """Return how many runs of a network diverged."""
@@ -70,8 +83,9 @@ def load_networks(
     entries: Iterable[Mapping[str, Any]],
     runs_dir: str | Path,
     superclass_of: NDArray[np.int64] | None = None,
+    metric: Metric = "top1",
 ) -> Networks:
-    """Read the runs that `entries` (with `run` and `seeds`) name, each network once.
+    """Read the runs that `entries` (with `run` and `seeds`) name, each network once; `metric` decides.
 
     Raises:
         UserError: an entry has no seeds, a run is missing or damaged, or runs do not belong together:
@@ -108,7 +122,10 @@ def load_networks(
             correct.append(predictions.correct())
             rows.append(
                 {
-                    "top1": 100 * correct[-1].mean(),
+                    "top1": (top1 := 100 * float(correct[-1].mean())),
+                    "balanced": (balanced := predictions.balanced_accuracy()),
+                    "score": balanced if metric == "balanced" else top1,
+                    "macro_f1": predictions.macro_f1(),
                     "top5": 100 * predictions.correct(5).mean(),
                     "loss": predictions.cross_entropy(),
                     "ece": predictions.calibration_error(),
@@ -132,7 +149,12 @@ def load_networks(
             networks[name] = NetworkRuns(
                 name, answers, scores, *size, bool(runs[0].metrics["pretrained"])
             )
-    return Networks(networks, pd.DataFrame(diverged, columns=DIVERGED))
+    return Networks(
+        networks,
+        pd.DataFrame(diverged, columns=DIVERGED),
+        np.empty(0, dtype=np.int64) if labels is None else labels,
+        metric,
+    )
 
 
 def _best_epoch_gain(run: Run) -> float:

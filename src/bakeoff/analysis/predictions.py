@@ -62,10 +62,34 @@ class Predictions:
         own = probability[np.arange(len(self.labels)), self.labels]
         return float(((probability**2).sum(axis=1) - 2 * own + 1).mean())
 
+    def balanced_accuracy(self) -> float:
+        """Return the mean of the classes' accuracies, in percent; classes without images do not count.
+
+        Brodersen et al. 2010, "The balanced accuracy and its posterior distribution"; it is also macro recall.
+        """
+        images, right = self._by_class()
+        return 100 * float((right[images > 0] / images[images > 0]).mean())
+
+    def macro_f1(self) -> float:
+        """Return the mean over classes of F1, the harmonic mean of precision and recall, in percent.
+
+        Of classes that have images or were predicted; F1 is 0 where nothing of a class was found.
+        """
+        images, right = self._by_class()
+        predicted = np.bincount(self.predicted(), minlength=len(images))
+        known = images + predicted > 0
+        return 100 * float((2 * right[known] / (images + predicted)[known]).mean())
+
+    def _by_class(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return how many images each class has, and how many of them were answered right."""
+        classes = self.logits.shape[1]
+        images = np.bincount(self.labels, minlength=classes).astype(np.int64)
+        right = np.bincount(self.labels, weights=self.correct(), minlength=classes)
+        return images, right.astype(np.float64)
+
     def worst_class_accuracy(self) -> float:
         """Return the accuracy of the class with the lowest one, in percent; classes without images do not count."""
-        images = np.bincount(self.labels)
-        right = np.bincount(self.labels, weights=self.correct(), minlength=len(images))
+        images, right = self._by_class()
         return 100 * float((right[images > 0] / images[images > 0]).min())
 
     def superclass_accuracy(self, superclass_of: NDArray[np.int64]) -> float:

@@ -11,11 +11,18 @@ import pandas as pd
 from bakeoff.analysis.tables import format_number, read_table
 from bakeoff.files import read_json, write_text
 from bakeoff.markup import markdown
+from bakeoff.study.metric import Metric, metric_of
 
 TABLES: Mapping[str, str] = {
     "models": "Variants",
     "families": "Families",
     "pairwise": "Pairs of variants",
+}
+
+
+DECIDES: Mapping[Metric, str] = {
+    "top1": "Top-1 accuracy decides: every test image counts the same.",
+    "balanced": "Balanced accuracy decides: every class counts the same, however many test images it has.",
 }
 
 
@@ -55,7 +62,7 @@ def _about(spec: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
     return (
         f"Data: {markdown(data)}, {size}. {meta['train_images'] - meta['validation_images']:,} images to train on, "
         f"{meta['validation_images']:,} held out for every choice, {meta['test_images']:,} to test on, once. "
-        f"Protocol `{study['protocol']}`, {study['epochs']} epochs."
+        f"Protocol `{study['protocol']}`, {study['epochs']} epochs. {DECIDES[metric_of(spec)]}"
     )
 
 

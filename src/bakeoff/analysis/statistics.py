@@ -16,6 +16,11 @@ Two or three seeds say little about how much seeds matter. Networks therefore sh
 are analysed together, with the degrees of freedom of the pooled one. `benchmarks/inference.py` has
 the simulation by which this was chosen, `docs/statistics.md` its figures.
 
+Balanced accuracy is the mean of the accuracies of the classes (Brodersen et al. 2010, "The balanced
+accuracy and its posterior distribution"), so each class is a stratum of the sample of images and
+counts 1/K (stratified sampling: Cochran 1977, "Sampling Techniques", ch. 5). All formulas are those
+of strata; top-1 has one stratum with all images.
+
 Intervals of differences hold for all differences of one question at once: the quantile is that of
 the largest |t| among them (Hothorn, Bretz and Westfall 2008, "Simultaneous inference in general
 parametric models"), found by drawing from their joint distribution. So an adjusted p-value is below
@@ -28,6 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,13 +64,16 @@ class Answers:
 class Means:
     """The mean accuracies of K networks on the same N images, and what their variance is made of.
 
-    All are shares of 1. `of_images` (K x K) is the covariance that the choice of images gives to
-    the means, with the part of the interactions; `of_runs` (K) is the variance of single runs over
-    seeds as observed (NaN for one seed), `interaction` (K) the part of it that images cause;
-    `of_seeds` (K) is the seed variance that is used, `df` the degrees of freedom of the pooled one.
+    All are shares of 1. `images` is the number of images, in strata the effective one: so many images
+    of equal weight have as much chance in them. `of_images` (K x K) is the covariance that the choice of
+    images gives to the means, with the part of the interactions, and `image_df` its degrees of freedom;
+    `of_runs` (K) is the variance of single runs over seeds as observed (NaN for one seed),
+    `interaction` (K) the part of it that images cause; `of_seeds` (K) is the seed variance that is
+    used, `df` the degrees of freedom of the pooled one.
     """
 
-    images: int
+    images: float
+    image_df: float
     seeds: NDArray[np.int64]
     mean: Floats
     of_images: Floats
@@ -100,8 +109,54 @@ class Contrasts:
     image_error: Floats
 
 
-def summarise(answers: Sequence[Answers]) -> Means:
+@dataclass(frozen=True, eq=False)
+class _Strata:
+    """Parts of the images, each of which counts the same: `of` (N) is that of each image, `size` (K) its images."""
+
+    of: NDArray[np.int64]
+    size: NDArray[np.int64]
+
+    def means(self, values: NDArray[Any]) -> Floats:
+        """Return the mean in each stratum of `values`, N: K."""
+        return np.bincount(self.of, values, len(self.size)) / self.size
+
+    def variance_of_mean(self, squares: Floats) -> float:
+        """Return the variance of the mean over strata, from the sums of squares within each, K or more.
+
+        A stratum of one image has none within: it is taken to vary as the others do on average.
+        """
+        several = self.size > 1
+        if not several.any():
+            return float("nan")
+        within = np.zeros(len(self.size))
+        within[several] = squares[several] / (self.size[several] - 1)
+        within[~several] = within[several].mean()
+        return float((within / self.size).sum()) / len(self.size) ** 2
+
+    def covariance_of_means(self, centred: NDArray[np.float32]) -> Floats:
+        """Return the covariance of the means over strata of M rows, given what is left within strata, M x N: M x M."""
+        several = self.size > 1
+        per_image = np.zeros(len(self.size))
+        alone = (~several).sum() / several.sum()
+        per_image[several] = 1 / self.size[several] + alone
+        per_image[several] /= self.size[several] - 1
+        weights = (per_image[self.of] / len(self.size) ** 2).astype(np.float32)
+        return ((centred * weights) @ centred.T).astype(float)
+
+
+def _strata(classes: NDArray[np.int64] | None, images: int) -> _Strata:
+    """Return the strata of `classes` (N); one of all images where there are none, or no class has two images."""
+    if classes is not None:
+        _, of, size = np.unique(classes, return_inverse=True, return_counts=True)
+        if size.max() > 1:
+            return _Strata(of, size)
+    return _Strata(np.zeros(images, dtype=np.int64), np.array([images]))
+
+
+def summarise(answers: Sequence[Answers], classes: NDArray[np.int64] | None = None) -> Means:
     """Return the means of networks that were tested on the same images.
+
+    With `classes` (N), the class of each image, they are balanced accuracies: each class counts the same.
 
     Raises:
         ValueError: the networks have different numbers of images.
@@ -110,26 +165,33 @@ def summarise(answers: Sequence[Answers]) -> Means:
     for each in answers:
         if each.correct.shape[1] != images:
             raise ValueError(f"{images} and {each.correct.shape[1]} test images do not pair")
+    strata = _strata(classes, images)
+    count, size = len(strata.size), strata.size
     seeds = np.array([len(each.correct) for each in answers])
     per_image = np.stack([each.correct.mean(axis=0, dtype=np.float32) for each in answers])
-    per_run = [each.correct.mean(axis=1) for each in answers]
-    mean = np.array([runs.mean() for runs in per_run])
-    centred = per_image - mean[:, None].astype(np.float32)
-    covariance = (centred @ centred.T).astype(float) / (images - 1) / images
+    per_run = [np.stack([strata.means(run) for run in each.correct]) for each in answers]
+    per_stratum = np.stack([runs.mean(axis=0) for runs in per_run])
+    centred = per_image - per_stratum.astype(np.float32)[:, strata.of]
+    covariance = strata.covariance_of_means(centred)
     of_runs, interaction = np.full((2, len(answers)), np.nan)
     for k in np.flatnonzero(seeds > 1):
-        of_runs[k] = per_run[k].var(ddof=1)
+        of_runs[k] = per_run[k].mean(axis=1).var(ddof=1)
         # Each answer is 0 or 1, so the sum of squares of the cells is their number times the mean.
-        cells = seeds[k] * images * (mean[k] - mean[k] ** 2)
-        rest = cells - (seeds[k] - 1) * images * of_runs[k]
-        rest -= seeds[k] * images * (images - 1) * covariance[k, k]
-        interaction[k] = max(0.0, rest) / ((seeds[k] - 1) * (images - 1)) / images
+        share = per_stratum[k]
+        rest = seeds[k] * size * (share - share**2)
+        rest -= size * ((per_run[k] - share) ** 2).sum(axis=0)
+        rest -= seeds[k] * np.bincount(strata.of, centred[k].astype(float) ** 2, count)
+        interaction[k] = strata.variance_of_mean(np.maximum(0, rest) / (seeds[k] - 1))
     # As if one image more had fallen out otherwise: no certainty where all answers agree.
-    covariance += np.eye(len(answers)) / images**2 / 2
+    of_weights = float((1 / size).sum()) / count**2
+    covariance += np.eye(len(answers)) * of_weights / images / 2
+    several = size > 1
+    parts = 1 / size[several]
     return Means(
-        images,
+        1 / of_weights,
+        float(parts.sum() ** 2 / (parts**2 / (size[several] - 1)).sum()),
         seeds,
-        mean,
+        per_stratum.mean(axis=1),
         covariance,
         of_runs,
         interaction,
@@ -173,7 +235,7 @@ def intervals(means: Means, level: float = LEVEL) -> Intervals:
     variance, df = _variance(means, single, None)
     half = stats.t.isf((1 - level) / 2, df) * np.sqrt(variance)
     low, high = np.clip([means.mean - half, means.mean + half], 0, 1)
-    hits = np.round(means.mean * means.images)
+    hits = means.mean * means.images
     wilson = np.array(proportion_confint(hits, means.images, alpha=1 - level, method="wilson"))
     low, high = np.where(means.seeds > 1, [low, high], wilson)
     error = np.where(means.seeds > 1, np.sqrt(variance), np.nan)
@@ -249,7 +311,7 @@ def _more_seeds(
         images = images - means.interaction[side] / means.seeds[side]
         of_runs += runs[side] / (means.seeds[side] + grid)
     total = np.maximum(0, images) + of_runs
-    more_df = total**2 / (images**2 / (means.images - 1) + of_runs**2 / (means.df + 2 * grid))
+    more_df = total**2 / (images**2 / means.image_df + of_runs**2 / (means.df + 2 * grid))
     # The quantile of the largest |t| falls as that of a single t of the same probability does.
     wide, narrow = (stats.t.isf(stats.t.sf(q, df), more_df) for q in quantiles)
     power = stats.t.ppf(POWER, more_df)
@@ -286,8 +348,8 @@ def uneven(means: Means, level: float = ALPHA) -> NDArray[np.bool_]:
 def largest_t(means: Means, a: Indices, b: Indices, draws: int) -> Floats:
     """Return `draws` of the largest |t| among the differences if there were none, sorted.
 
-    Means are drawn from their joint normal distribution, and the pooled variance of runs from its
-    chi-squared distribution, which all differences share.
+    Means are drawn from their joint normal distribution, and the pooled variance of runs and the scale of the
+    variances over images from their chi-squared distributions, which all differences share.
     """
     generator = np.random.default_rng(0)
     several = means.seeds > 1
@@ -303,7 +365,8 @@ def largest_t(means: Means, a: Indices, b: Indices, draws: int) -> Floats:
         z = generator.standard_normal((count, len(root))) @ root.T
         scale = generator.chisquare(means.df, (count, 1)) / means.df
         seeds = np.maximum(0, scale * runs - interaction) / means.seeds
-        squares = (z[:, a] - z[:, b]) ** 2 / (images + seeds[:, a] + seeds[:, b])
+        of_images = images * generator.chisquare(means.image_df, (count, 1)) / means.image_df
+        squares = (z[:, a] - z[:, b]) ** 2 / (of_images + seeds[:, a] + seeds[:, b])
         largest.append(np.sqrt(squares.max(axis=1)))
     return np.sort(np.concatenate(largest))
 
@@ -324,6 +387,7 @@ def front_shares(means: Means, cost: Floats, draws: int = DRAWS) -> Floats:
     seeds = (means.of_seeds / means.seeds)[known]
     root = np.linalg.cholesky(means.of_images[np.ix_(known, known)])
     images = generator.standard_normal((draws, count)) @ root.T
+    images *= np.sqrt(means.image_df / generator.chisquare(means.image_df, (draws, 1)))
     scale = means.df / generator.chisquare(means.df, (draws, 1))
     drawn = images + generator.standard_normal((draws, count)) * np.sqrt(scale * seeds)
     drawn += means.mean[known]
@@ -349,5 +413,5 @@ def _variance(means: Means, a: Indices, b: Indices | None) -> tuple[Floats, Floa
     of_seeds = seeds[a] if b is None else seeds[a] + seeds[b]
     of_runs = of_seeds + (interaction[a] if b is None else interaction[a] + interaction[b])
     total = images + of_seeds
-    spread = images**2 / (means.images - 1) + of_runs**2 / max(1, means.df)
+    spread = images**2 / means.image_df + of_runs**2 / max(1, means.df)
     return total, total**2 / spread

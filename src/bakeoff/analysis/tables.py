@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from bakeoff.errors import UserError, did_you_mean
 from bakeoff.files import write_text
 from bakeoff.markup import latex, markdown
+from bakeoff.study.metric import TITLES, Metric
 
 CSV_DIGITS = "%.8g"  # beyond what float32 metrics carry, short of printing binary noise
 P_VALUES = ("p_value", "p_adjusted")
@@ -33,6 +34,14 @@ class Column:
     spec: str | None = None
     interval: tuple[str, str] | None = None
     variant: bool = False
+
+
+def titled(columns: Sequence[Column], metric: Metric) -> tuple[Column, ...]:
+    """Return `columns` with {metric} in their titles filled in: the accuracy that decides."""
+    return tuple(
+        replace(column, title=column.title.replace("{metric}", TITLES[metric]))
+        for column in columns
+    )
 
 
 def write_table(

@@ -7,15 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bakeoff.study.metric import Metric
+
 Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Leader:
-    """A row of the comparison; top-1 in percent, its bounds None where there is no interval."""
+    """A row of the comparison; accuracy in percent, its bounds None where there is no interval."""
 
     variant: str
-    top1: float
+    score: float
     low: float | None
     high: float | None
     leads: bool
@@ -24,7 +26,7 @@ class Leader:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an ablation says of one arm; points of top-1 against the baseline."""
+    """What an ablation says of one arm; points of accuracy against the baseline."""
 
     ablation: str
     arm: str
@@ -41,6 +43,8 @@ class StudySummary:
 
     leaders: tuple[Leader, ...] = ()
     """All variants of the comparison, the best first."""
+    metric: Metric = "top1"
+    """Which accuracy they are about."""
     statement: str = ""
     """What can be said of the best ones."""
     ablations: tuple[Verdict, ...] = ()
@@ -60,16 +64,23 @@ def read_results(root: Path, jobs: Collection[str]) -> StudySummary:
     for row in _rows(root / "claims" / "claims.csv") if "claims" in jobs else ():
         counts = claims.setdefault(row["origin"], {})
         counts[row["verdict"]] = counts.get(row["verdict"], 0) + 1
-    return StudySummary(leaders, _statement(leaders), tuple(verdicts), claims)
+    return StudySummary(leaders, _metric(root), _statement(leaders), tuple(verdicts), claims)
+
+
+def _metric(root: Path) -> Metric:
+    """Return which accuracy decides, as the tables have it; one study has one."""
+    tables = [root / "comparison" / "models.csv", *sorted((root / "ablation").glob("*.csv"))]
+    rows = next((rows for table in tables if (rows := _rows(table))), [])
+    return "balanced" if rows and rows[0].get("metric") == "balanced" else "top1"
 
 
 def _leaders(rows: Sequence[Row]) -> tuple[Leader, ...]:
     return tuple(
         Leader(
             row.get("display") or row["variant"],
-            float(row["top1_mean"]),
-            _number(row, "top1_ci_low"),
-            _number(row, "top1_ci_high"),
+            float(row["score_mean"]),
+            _number(row, "score_ci_low"),
+            _number(row, "score_ci_high"),
             len(rows) > 1 and row["group"] == "leading",
         )
         for row in rows

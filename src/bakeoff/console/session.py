@@ -16,6 +16,7 @@ from bakeoff.console.results import StudySummary, read_results
 from bakeoff.console.study import Reader, RunState, RunStatus, ShownRun, share_done, time_left
 from bakeoff.launch.slurm import SlurmJob
 from bakeoff.planning.follow import duration
+from bakeoff.study.metric import NAMES
 
 # A light job (a table, a figure) in seconds of a core: an import and a drawing.
 LIGHT_SECONDS = 4.0
@@ -314,18 +315,20 @@ def result_lines(results: StudySummary) -> list[str]:
     """Return what the tables say, a line for each of the best variants, each arm, and the claims."""
     lines = []
     if results.leaders:
-        lines.append("Test top-1 in %, with 95 % intervals")
+        lines.append(
+            f"{NAMES[results.metric].capitalize()} on the test split in %, with 95 % intervals"
+        )
         width = max(len(each.variant) for each in results.leaders[:MOST_LEADERS])
         for place, each in enumerate(results.leaders[:MOST_LEADERS], 1):
             interval = f"  [{each.low:.2f}, {each.high:.2f}]" if each.low is not None else ""
             lines.append(
-                f"  {place}  {each.variant:<{width}}  {each.top1:6.2f}{interval}{'  leads' if each.leads else ''}"
+                f"  {place}  {each.variant:<{width}}  {each.score:6.2f}{interval}{'  leads' if each.leads else ''}"
             )
         if more := len(results.leaders) - MOST_LEADERS:
             lines += [f"     and {more} more"] if more > 0 else []
         lines.append(f"  {results.statement}")
     if results.ablations:
-        lines.append("Ablations, points of top-1 against the baseline")
+        lines.append(f"Ablations, points of {NAMES[results.metric]} against the baseline")
         for arm in results.ablations:
             interval = f" [{arm.low:+.2f}, {arm.high:+.2f}]" if arm.low is not None else ""
             lines.append(f"  {arm.ablation}: {arm.arm} {arm.delta:+.2f}{interval}: {arm.words}")

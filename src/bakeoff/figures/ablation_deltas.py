@@ -20,8 +20,8 @@ CATEGORY = "Ablations"
 CAPTION = "Difference of each arm from its baseline in points, with 95 % intervals for all arms of an ablation at once."
 ROW, HEAD, REST = 0.36, 0.7, 1.1  # inches
 COLUMNS = (
-    *("arm", "baseline", "seeds", "top1_mean", "delta", "ci_low", "ci_high", "verdict"),
-    *("same_network_as", "title"),
+    *("arm", "baseline", "seeds", "score_mean", "delta", "ci_low", "ci_high", "verdict"),
+    *("same_network_as", "title", "metric"),
 )
 MARKS = {
     "better": (style.ACCENT, style.ACCENT),
@@ -72,7 +72,7 @@ def plot(ablations: Sequence[str | Path], sheet: Sheet) -> None:
             axes.grid(visible=False, axis="y")
             _title(axes, table, sheet)
             axes.margins(x=0.08)
-        axes.set_xlabel(sheet.say("delta"))
+        axes.set_xlabel(sheet.say("delta", accuracy=sheet.say_accuracy(tables[0]["metric"])))
         kinds = {_kind(row) for rows in arms for row in rows}
         handles = [
             Line2D([], [], marker="o", markersize=7, linestyle="", color=edge,
@@ -131,7 +131,7 @@ def _title(axes: Axes, table: pd.DataFrame, sheet: Sheet) -> None:
     text = sheet.say(
         "baseline",
         arm=sheet.name(baseline["arm"]),
-        top1=format_number(baseline["top1_mean"], ".1f"),
+        mean=format_number(baseline["score_mean"], ".1f"),
         seeds=sheet.say_seeds(table["seeds"]),
     )
     axes.annotate(

@@ -1,4 +1,4 @@
-"""Top-1 accuracy of every variant: mean, interval, and a dot for each seed."""
+"""Test accuracy of every variant: mean, interval, and a dot for each seed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,20 @@ from bakeoff.figures.sheet import Sheet, drawing
 
 READS = ("models", "runs")
 CATEGORY = "Comparison"
-CAPTION = (
-    "Top-1 accuracy on the test split; dots are seeds, bars 95 % intervals (from two seeds on)."
-)
+CAPTION = "Accuracy on the test split; dots are seeds, bars 95 % intervals (from two seeds on)."
 ROW, REST = 0.36, 1.4  # inches
 MODELS = (
-    *("variant", "display", "family", "seeds", "top1_mean", "top1_ci_low", "top1_ci_high", "run"),
-    "same_network_as",
+    *(
+        "variant",
+        "display",
+        "family",
+        "seeds",
+        "score_mean",
+        "score_ci_low",
+        "score_ci_high",
+        "run",
+    ),
+    *("same_network_as", "metric"),
 )
 
 
@@ -32,7 +39,9 @@ def plot(models: str | Path, runs: str | Path, sheet: Sheet) -> None:
     no interval and says "1 seed"; what its test images alone leave open sets the scale.
     """
     table = read_table(models, MODELS)
-    seeds = read_table(runs, ("variant", "top1")).dropna(subset="top1").groupby("variant")["top1"]
+    seeds = (
+        read_table(runs, ("variant", "score")).dropna(subset="score").groupby("variant")["score"]
+    )
     styles = style.family_styles(table["family"])
     with drawing(sheet, REST + ROW * len(table)) as figure:
         axes = figure.add_subplot()
@@ -40,13 +49,13 @@ def plot(models: str | Path, runs: str | Path, sheet: Sheet) -> None:
             colour, marker = styles[row["family"]]
             several = row["seeds"] > 1
             if several:
-                axes.hlines(y, row["top1_ci_low"], row["top1_ci_high"], color=colour, linewidth=2)
+                axes.hlines(y, row["score_ci_low"], row["score_ci_high"], color=colour, linewidth=2)
                 dots = seeds.get_group(row["run"])
                 axes.scatter(dots, [y + 0.3] * len(dots), s=9, color=colour, alpha=0.7)
-            style.make_room(axes, [(row["top1_ci_low"], y), (row["top1_ci_high"], y)])
+            style.make_room(axes, [(row["score_ci_low"], y), (row["score_ci_high"], y)])
             face = colour if several else "white"
             axes.scatter(
-                row["top1_mean"], y, s=50, marker=marker, color=face, edgecolor=colour, zorder=3
+                row["score_mean"], y, s=50, marker=marker, color=face, edgecolor=colour, zorder=3
             )
             axes.annotate(
                 _value(row, sheet), (1, y), (10, 0), axes.get_yaxis_transform(), "offset points",
@@ -58,7 +67,7 @@ def plot(models: str | Path, runs: str | Path, sheet: Sheet) -> None:
 
 def _value(row: dict[Any, Any], sheet: Sheet) -> str:
     mean, low, high = (
-        format_number(row[key], ".1f") for key in ("top1_mean", "top1_ci_low", "top1_ci_high")
+        format_number(row[key], ".1f") for key in ("score_mean", "score_ci_low", "score_ci_high")
     )
     if row["seeds"] != 1:
         return f"{mean} [{low}, {high}]"
@@ -74,7 +83,10 @@ def _finish(axes: Axes, table: pd.DataFrame, sheet: Sheet) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.06)
-    axes.set_xlabel(sheet.say("test_accuracy_seeds", seeds=sheet.say_seeds(table["seeds"])))
+    accuracy = sheet.say_accuracy(table["metric"])
+    axes.set_xlabel(
+        sheet.say("test_accuracy_seeds", accuracy=accuracy, seeds=sheet.say_seeds(table["seeds"]))
+    )
     if (table["seeds"] > 1).any():
         axes.annotate(
             sheet.say("mean_interval", level=f"{100 * LEVEL:g}"), (1, 1), (10, 2), "axes fraction",

@@ -1,4 +1,4 @@
-"""Top-1 accuracy against the number of parameters."""
+"""Test accuracy against the number of parameters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bakeoff.figures.sheet import Sheet
 
 READS = ("models",)
 CATEGORY = "Comparison"
-CAPTION = "Top-1 accuracy against parameters; the line joins variants that no other beats on both."
+CAPTION = "Test accuracy against parameters; the line joins variants that no other beats on both."
 
 
 def plot(models: str | Path, sheet: Sheet) -> None:

@@ -1,4 +1,4 @@
-"""Top-1 accuracy against the wall time of one training."""
+"""Test accuracy against the wall time of one training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bakeoff.figures.sheet import Sheet
 
 READS = ("models",)
 CATEGORY = "Comparison"
-CAPTION = "Top-1 accuracy against the training time of one run."
+CAPTION = "Test accuracy against the training time of one run."
 UNITS = ((1.0, "hours"), (60.0, "minutes"), (3600.0, "seconds"))
 
 

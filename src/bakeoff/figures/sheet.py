@@ -63,6 +63,10 @@ class Sheet:
         """Return how many seeds there are, in the language of the sheet."""
         return words.say_seeds(self.language, counts)
 
+    def say_accuracy(self, metric: Iterable[str]) -> str:
+        """Return which accuracy it is, given the column `metric` of a table, which holds one."""
+        return self.say("balanced" if "balanced" in set(metric) else "top1")
+
     def name(self, raw: str) -> str:
         """Return what to show for a name in the tables."""
         return self.names.get(raw, raw)

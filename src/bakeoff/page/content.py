@@ -30,6 +30,7 @@ from bakeoff.page.words import headings
 from bakeoff.planning.follow import plan_file, read_plan
 from bakeoff.planning.history import Prediction, stored_predictions
 from bakeoff.planning.work import run_name
+from bakeoff.study.metric import Metric, metric_of
 
 DIGITS = 6
 CURVES = ("train_loss", "train_top1", "val_loss", "val_top1")
@@ -44,13 +45,22 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 """{table: columns that name a row}, as `bakeoff trace` knows them."""
 MORE: Mapping[str, tuple[str, ...]] = {
     "models": (
-        *("gpu_hours", "images_per_s", "peak_memory_mb", "inference_images_per_s", "loss_mean"),
+        *("top1_mean", "balanced_mean", "macro_f1_mean", "gpu_hours", "images_per_s"),
+        *("peak_memory_mb", "inference_images_per_s", "loss_mean"),
         *("brier_mean", "worst_class_top1_mean", "best_epoch_gain_mean"),
         *("superclass_top1_mean", "group", "dominated_by", "front_share_params", "device"),
         *("front_share_macs", "front_share_gpu_hours", "front_share_latency", "diverged"),
     ),
     "pairwise": ("agreement", "error_consistency", "margin", "seeds_a", "seeds_b"),
-    "runs": ("gpu_hours", "images_per_s", "peak_memory_mb", "epochs", "superclass_top1"),
+    "runs": (
+        "balanced",
+        "macro_f1",
+        "gpu_hours",
+        "images_per_s",
+        "peak_memory_mb",
+        "epochs",
+        "superclass_top1",
+    ),
     "ablation": ("macs_m", "macs_change_pct", "epochs", "margin"),
 }
 """Columns that no other form of the table has: there to be chosen, and not shown at first."""
@@ -119,7 +129,9 @@ def gather(spec: Mapping[str, Any], root: Path) -> dict[str, Any]:
         "families": {name: colour for name, (colour, _) in styles.items()},
         "family": dict(spec["family"]),
         "tables": {
-            name: _table(named, tables[name]) for name, named in names.items() if len(tables[name])
+            name: _table(named, tables[name], metric_of(spec))
+            for name, named in names.items()
+            if len(tables[name])
         },
         "curves": {name: _curves(found) for name, found in runs.items()},
         "runs": [_facts(run, planned) for found in runs.values() for run in found],
@@ -131,7 +143,7 @@ def _runs(root: Path, seeds: Mapping[str, Sequence[int]]) -> dict[str, list[Run]
     return {name: load_runs(root / "runs", name, each) for name, each in seeds.items()}
 
 
-def _table(named: Named, table: pd.DataFrame) -> dict[str, Any]:
+def _table(named: Named, table: pd.DataFrame, metric: Metric) -> dict[str, Any]:
     """Return a table as the page has it: columns, and rows as lists with null for what is not known."""
     first = [column for column in named.columns if column.name in table]
     known = {column.name for column in first}
@@ -146,7 +158,7 @@ def _table(named: Named, table: pd.DataFrame) -> dict[str, Any]:
         "columns": [
             {
                 "name": column.name,
-                "title": headings(column.name, column.title),
+                "title": headings(column.name, column.title, metric),
                 "format": _format(column, table),
                 "interval": list(column.interval or ()),
                 "variant": column.variant,

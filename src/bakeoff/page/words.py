@@ -7,6 +7,8 @@ from importlib.resources import files
 
 import yaml
 
+from bakeoff.study.metric import Metric
+
 _HEADINGS: Mapping[str, tuple[str, str]] = {
     "rank": ("Rank", "名次"),
     "rank_low": ("Rank from", "名次自"),
@@ -17,9 +19,12 @@ _HEADINGS: Mapping[str, tuple[str, str]] = {
     "family": ("Family", "家族"),
     "seeds": ("Seeds", "种子数"),
     "seed": ("Seed", "种子"),
+    "score_mean": ("{metric} (%)", "{metric} (%)"),
     "top1_mean": ("Top-1 (%)", "Top-1 (%)"),
-    "top1_sd": ("SD over seeds", "种子间标准差"),
-    "top1_best": ("Its top-1 (%)", "其top-1 (%)"),
+    "balanced_mean": ("Balanced accuracy (%)", "平衡准确率 (%)"),
+    "macro_f1_mean": ("Macro F1 (%)", "宏平均F1 (%)"),
+    "score_sd": ("SD over seeds", "种子间标准差"),
+    "score_best": ("That of the best (%)", "最佳者的 (%)"),
     "best_variant": ("Best variant", "最佳变体"),
     "top5_mean": ("Top-5 (%)", "Top-5 (%)"),
     "ece_mean": ("Calibration error (%)", "校准误差 (%)"),
@@ -38,7 +43,7 @@ _HEADINGS: Mapping[str, tuple[str, str]] = {
     "images_per_s": ("Training images/s", "训练图像/s"),
     "inference_images_per_s": ("Inference images/s", "推理图像/s"),
     "peak_memory_mb": ("Peak memory (MiB)", "峰值内存 (MiB)"),
-    "param_efficiency": ("Top-1 per M parameters", "每百万参数top-1"),
+    "param_efficiency": ("{metric} per M parameters", "每百万参数{metric}"),
     "same_network_as": ("Same network as", "同一网络"),
     "group": ("Group", "组"),
     "dominated_by": ("Beaten by one as small", "被同样小者胜过"),
@@ -62,6 +67,8 @@ _HEADINGS: Mapping[str, tuple[str, str]] = {
     "seeds_a": ("Seeds of A", "A的种子"),
     "seeds_b": ("Seeds of B", "B的种子"),
     "top1": ("Top-1 (%)", "Top-1 (%)"),
+    "balanced": ("Balanced accuracy (%)", "平衡准确率 (%)"),
+    "macro_f1": ("Macro F1 (%)", "宏平均F1 (%)"),
     "top5": ("Top-5 (%)", "Top-5 (%)"),
     "val_top1": ("Held-out top-1 (%)", "验证top-1 (%)"),
     "loss": ("Test loss", "测试损失"),
@@ -84,10 +91,17 @@ _HEADINGS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def headings(name: str, title: str) -> dict[str, str]:
+_METRICS: Mapping[Metric, tuple[str, str]] = {
+    "top1": ("Top-1", "Top-1"),
+    "balanced": ("Balanced accuracy", "平衡准确率"),
+}
+
+
+def headings(name: str, title: str, metric: Metric) -> dict[str, str]:
     """Return the heading of a column in each language; `title` is what it is called elsewhere, in English."""
     english, chinese = _HEADINGS.get(name, (title, title))
-    return {"en": english, "zh": chinese}
+    called = zip(("en", "zh"), (english, chinese), _METRICS[metric], strict=True)
+    return {language: text.replace("{metric}", of) for language, text, of in called}
 
 
 def load_words() -> dict[str, dict[str, str]]:

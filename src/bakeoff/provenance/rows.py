@@ -7,6 +7,7 @@ from typing import Any
 
 from bakeoff.provenance.cells import Cell, row_key
 from bakeoff.provenance.graph import RUNS, Graph
+from bakeoff.study.metric import NAMES
 
 # Columns that say what a row is about: they stand in the configuration, and no run is behind them.
 OF_CONFIGURATION = frozenset(
@@ -15,13 +16,16 @@ OF_CONFIGURATION = frozenset(
         *("id", "source", "statement", "statement_zh", "claimed", "unit", "relation", "tolerance"),
     }
 )
+# What is known of the mean of a row only from all of them: they share what they know of seeds.
+OF_THE_MEANS = ("ci_low", "ci_high", "error")
 # Columns that no row has by itself: they follow from all rows of their table.
 OF_ALL_ROWS = frozenset(
     {
         *("rank", "rank_low", "rank_high", "letters", "group", "dominated_by", "seeds_vary_more"),
-        *("top1_ci_low", "top1_ci_high", "ci_low", "ci_high", "df", "p_value", "p_adjusted"),
+        *("ci_low", "ci_high", "df", "p_value", "p_adjusted", "error", "image_error"),
+        *(f"{metric}_{part}" for metric in ("score", *NAMES) for part in OF_THE_MEANS),
         *("verdict", "equivalent_within", "detectable", "more_seeds", "more_gpu_hours"),
-        *("same_network_as", "distinct", "error", "image_error", "top1_error"),
+        *("same_network_as", "distinct"),
         *(f"front_share_{cost}" for cost in ("params", "macs", "gpu_hours", "latency")),
     }
 )

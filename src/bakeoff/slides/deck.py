@@ -14,6 +14,7 @@ from bakeoff.slides.canvas import Deck, new_deck
 from bakeoff.slides.parts import dataset_name, protocol_name
 from bakeoff.slides.results import Results, load_results
 from bakeoff.slides.words import Words, load_words
+from bakeoff.study.metric import metric_of
 
 SLIDES_FILE = "config/slides.yaml"
 
@@ -41,7 +42,7 @@ def build_deck(
     Raises:
         UserError: a template is wrong, or a table, run or record is missing.
     """
-    words = load_words(spec.get("slides", {}), language, SLIDES_FILE)
+    words = load_words(spec.get("slides", {}), language, SLIDES_FILE, metric_of(spec))
     results = load_results(spec, root, language)
     if pictures.language_of(words) != language:
         log.warning(

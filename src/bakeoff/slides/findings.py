@@ -117,7 +117,7 @@ def headline(results: Results) -> Finding:
     rows, several = networks(results), judged(results)
     values: dict[str, Filler] = {
         "best": name_of(results, rows[0]),
-        "accuracy": models.value(rows[0], "top1_mean", percent),
+        "accuracy": models.value(rows[0], "score_mean", percent),
     }
     if len(models.rows) == 1:
         return Finding("overall.headline.one_variant", values)
@@ -215,9 +215,9 @@ def accuracy_range(results: Results) -> Finding | None:
         "overall.range",
         {
             "best": name_of(results, best),
-            "best_accuracy": models.value(best, "top1_mean", percent),
+            "best_accuracy": models.value(best, "score_mean", percent),
             "worst": name_of(results, worst),
-            "worst_accuracy": models.value(worst, "top1_mean", percent),
+            "worst_accuracy": models.value(worst, "score_mean", percent),
         },
     )
 
@@ -362,7 +362,7 @@ def most_efficient(results: Results) -> Finding | None:
         {
             "variant": name_of(results, top),
             "efficiency": models.value(top, "param_efficiency", three_digits),
-            "accuracy": models.value(top, "top1_mean", percent),
+            "accuracy": models.value(top, "score_mean", percent),
             "params": models.value(top, "params_m", three_digits),
         },
     )

@@ -37,7 +37,7 @@ FORMS: Mapping[str, Format] = {
 }
 """How the figures of a claim look, by their unit."""
 
-TOP1 = ("top1_mean", "top1_ci_low", "top1_ci_high")
+SCORE = ("score_mean", "score_ci_low", "score_ci_high")
 
 
 def confidence() -> Value:
@@ -89,14 +89,14 @@ def architectures(results: Results, words: Words) -> Grid:
 def leading(results: Results, words: Words, count: int) -> Grid:
     """Return one line for each of the first variants: accuracy, size and time."""
     table = results.models
-    ahead = findings.networks(results)[:count]
+    ahead, beside = findings.networks(results)[:count], beside_score(results)
     best = findings.leaders(results)[:1]
     lines = [
         Line(
             (
                 (findings.name_of(results, row),),
-                table.cell(row, "top1_mean", percent),
-                table.cell(row, "top5_mean", percent),
+                table.cell(row, "score_mean", percent),
+                table.cell(row, f"{beside}_mean", percent),
                 table.cell(row, "params_m", three_digits),
                 (table.time(row, "train_hours"),)
                 if table.number(row, "train_hours")
@@ -110,10 +110,26 @@ def leading(results: Results, words: Words, count: int) -> Grid:
         Column(words.say("column.variant"), wraps=True),
         *(
             Column(words.say(f"column.{name}"), number=True)
-            for name in ("mean", "top5", "params", "hours")
+            for name in ("mean", beside, "params", "hours")
         ),
     )
     return Grid(columns, tuple(lines))
+
+
+def beside_score(results: Results) -> str:
+    """Return which other accuracy stands beside the one that decides.
+
+    Top-5, or the other of top-1 and balanced where the two differ, because classes have different numbers of images.
+    """
+    table = results.models
+    differ = any(
+        table.cell(row, "top1_mean", percent) != table.cell(row, "balanced_mean", percent)
+        and table.text(row, "top1_mean") != table.text(row, "balanced_mean")
+        for row in table.rows
+    )
+    if not differ:
+        return "top5"
+    return "balanced" if results.study.get("study.metric") == "top1" else "top1"
 
 
 def models(results: Results, words: Words) -> Grid:
@@ -124,10 +140,10 @@ def models(results: Results, words: Words) -> Grid:
     rows = sorted(table.rows, key=lambda row: table.number(row, "rank") or 0)
     lines = [Line(_model_cells(results, row, words), row is leader) for row in rows]
     numbers = (
-        words.say("column.top1", confidence=confidence()),
+        words.say("column.score", confidence=confidence()),
         *(
             words.say(f"column.{n}")
-            for n in ("top5", "params", "macs", "hours", "latency", "efficiency")
+            for n in (beside_score(results), "params", "macs", "hours", "latency", "efficiency")
         ),
     )
     columns = (
@@ -245,8 +261,8 @@ def _model_cells(results: Results, row: Row, words: Words) -> tuple[Text, ...]:
         (findings.name_of(results, row),),
         (table.word(row, "family"),),
         table.cell(row, "seeds", whole),
-        interval(table, row, TOP1, percent, words),
-        table.cell(row, "top5_mean", percent),
+        interval(table, row, SCORE, percent, words),
+        table.cell(row, f"{beside_score(results)}_mean", percent),
         table.cell(row, "params_m", three_digits),
         table.cell(row, "macs_m", three_digits),
         (table.time(row, "train_hours"),) if timed else (MISSING,),
@@ -298,7 +314,7 @@ def _arm_line(table: Table, row: Row, words: Words) -> Line:
         (words.named(table.word(row, "arm")),),
         (table.word(row, "display"),),
         table.cell(row, "seeds", whole),
-        table.cell(row, "top1_mean", percent),
+        table.cell(row, "score_mean", percent),
         interval(table, row, ("delta", "ci_low", "ci_high"), signed, words),
         table.cell(row, "p_adjusted", p_value),
         table.cell(row, "params_change_pct", signed_percent),

@@ -251,7 +251,10 @@ def overall(deck: Deck, results: Results, words: Words) -> None:
     if results.repeated:
         key = "colours_baseline" if any(row in baselines for row in shown) else "colours"
         _, below = side.top_part(sum(sheet.heights))
-        page.write(below, [Paragraph(words.say(f"overall.{key}"), CAPTION)], (15, 14))
+        captions = [words.say(f"overall.{key}")]
+        if words.metric == "balanced":
+            captions.append(words.say("overall.balanced"))
+        page.write(below, [Paragraph(caption, CAPTION) for caption in captions], (15, 14))
     speak(page, words, SECONDS["overall"], words.say("overall.notes"), words.tell(head), *texts)
 
 
@@ -262,8 +265,8 @@ def _bar(results: Results, row: Row, baselines: Sequence[Row]) -> Bar:
         colour = theme.ACCENT if row is leading[0] else theme.ACCENT_LIGHT
     return Bar(
         findings.name_of(results, row).text,
-        results.models.value(row, "top1_mean", percent),
-        _interval(results.models, row, "top1_ci_low", "top1_ci_high", percent),
+        results.models.value(row, "score_mean", percent),
+        _interval(results.models, row, "score_ci_low", "score_ci_high", percent),
         colour,
     )
 
@@ -286,8 +289,8 @@ def efficiency(deck: Deck, results: Results, words: Words) -> None:
         Dot(
             findings.name_of(results, row).text,
             models.value(row, "params_m", three_digits),
-            models.value(row, "top1_mean", percent),
-            _interval(models, row, "top1_ci_low", "top1_ci_high", percent),
+            models.value(row, "score_mean", percent),
+            _interval(models, row, "score_ci_low", "score_ci_high", percent),
             theme.ACCENT if row in front else theme.BAR,
             named.index(row) % 2 == 1 if row in named else None,
         )

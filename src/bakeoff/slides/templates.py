@@ -17,7 +17,7 @@ LANGUAGES = ("en", "zh")
 
 # Terms that contain digits without being numbers; usable in every template, so that templates
 # themselves hold no digit.
-TERMS = {"top1": "top-1", "top5": "top-5", "cifar100": "CIFAR-100"}
+TERMS = {"top1": "top-1", "top5": "top-5", "cifar100": "CIFAR-100", "metric": "top-1"}
 
 # Sections that translate names of the study; their keys are free and their values hold no placeholder.
 GLOSSARIES = ("names", "rules", "families", "recipe")
@@ -36,6 +36,7 @@ TEMPLATES: Mapping[str, str] = {
     "common.colon": "",
     "common.span": "low high",
     "common.interval": "value low high",
+    "common.balanced": "",
     "common.synthetic": "",
     "common.continued": "",
     # title
@@ -127,6 +128,7 @@ TEMPLATES: Mapping[str, str] = {
     # main results
     "overall.kicker": "",
     "overall.axis": "",
+    "overall.balanced": "",
     "overall.colours": "",
     "overall.colours_baseline": "",
     "overall.headline.separable": "best second delta low high judged",
@@ -226,6 +228,7 @@ TEMPLATES: Mapping[str, str] = {
     "claims.settled_by_construction": "",
     "claims.exact": "value",
     "claims.reason.dataset": "",
+    "claims.reason.metric": "",
     "claims.reason.min_epochs": "",
     "claims.reason.protocol": "",
     "claims.reason.pretrained": "",
@@ -307,8 +310,10 @@ TEMPLATES: Mapping[str, str] = {
     "column.variant": "",
     "column.family": "",
     "column.seeds": "",
-    "column.top1": "confidence",
+    "column.score": "confidence",
     "column.mean": "",
+    "column.top1": "",
+    "column.balanced": "",
     "column.top5": "",
     "column.params": "",
     "column.macs": "",

@@ -11,6 +11,7 @@ from typing import Any
 from bakeoff.errors import UserError
 from bakeoff.slides.templates import GLOSSARIES, LANGUAGES, TERMS, check_slides, leaves
 from bakeoff.slides.values import Text, Value, join
+from bakeoff.study.metric import Metric
 
 NO_BREAK = "\u00a0"
 
@@ -32,15 +33,19 @@ class Words:
     language: str
     templates: Mapping[str, str]
     glossaries: Mapping[str, Mapping[str, str]]
+    metric: Metric = "top1"
 
     def say(self, key: str, **values: Filler) -> Text:
         """Return the template `key` with its placeholders filled."""
+        terms = TERMS
+        if self.metric == "balanced":
+            terms = {**TERMS, "metric": self.templates["common.balanced"]}
         parts: list[str | Value] = []
         for literal, name, _, _ in Formatter().parse(self.templates[key]):
             if literal:
                 parts.append(literal)
             if name is not None:
-                filler = values[name] if name in values else TERMS[name]
+                filler = values[name] if name in values else terms[name]
                 parts.extend(filler if isinstance(filler, tuple) else (filler,))
         if self.templates[key].startswith(tuple(f"{{{term}}}" for term in TERMS)):
             parts[0] = str(parts[0]).capitalize() if str(parts[0]).islower() else parts[0]
@@ -82,8 +87,10 @@ class Words:
         return Value(self.name(value.text), value.content, value.source, value.scale)
 
 
-def load_words(slides: Mapping[str, Any], language: str, source: str) -> Words:
-    """Return the texts of `language` in the content of `config/slides.yaml`.
+def load_words(
+    slides: Mapping[str, Any], language: str, source: str, metric: Metric = "top1"
+) -> Words:
+    """Return the texts of `language` in the content of `config/slides.yaml`, for a study that `metric` decides.
 
     Raises:
         UserError: there are mistakes; the message lists them.
@@ -103,6 +110,7 @@ def load_words(slides: Mapping[str, Any], language: str, source: str) -> Words:
             for key, template in leaves({k: v for k, v in block.items() if k not in GLOSSARIES})
         },
         glossaries={name: dict(block[name]) for name in GLOSSARIES},
+        metric=metric,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from bakeoff.settings import Count, Line, Name, Names, NotNegative, Settings
+from bakeoff.study.metric import Metric
 
 Unit = Literal[
     "percent", "points", "percent_per_million", "percent_fewer", "million", "hours", "times"
@@ -47,6 +48,11 @@ class Kind:
     of: tuple[str, ...]
     """The keys that it needs."""
     is_time: bool = False
+
+    @property
+    def judged(self) -> bool:
+        """Whether it is about differences that the study gives verdicts on: of the accuracy that decides."""
+        return (self.unit in ("points", "times") and not self.is_time) or "cost" in self.of
 
 
 KINDS: Mapping[MeasureKind, Kind] = {
@@ -107,6 +113,8 @@ class Requires(Settings):
     """Just so many epochs; for a time."""
     protocol: Literal["uniform", "tuned", "fast"] | None = None
     """Name of the protocol."""
+    metric: Metric = "top1"
+    """Which accuracy a claim about differences is about."""
     pretrained: bool | None = None
     """Whether the networks start from ImageNet weights."""
     device: Line | None = None

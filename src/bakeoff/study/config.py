@@ -27,6 +27,7 @@ from bakeoff.settings import (
     Sha256,
 )
 from bakeoff.study.claims import ClaimConfig
+from bakeoff.study.metric import Metric
 from bakeoff.training.recipe import Recipe
 
 
@@ -98,6 +99,8 @@ class StudyConfig(Settings):
     """The seeds with which each variant and each arm is trained."""
     margin: Annotated[float, Field(gt=0, le=100)] = 1.0
     """Differences within so many points count as equivalent, where that can be shown."""
+    metric: Metric = "top1"
+    """Which accuracy decides: top1 counts every test image the same, balanced every class."""
     variants: Annotated[Names, Field(min_length=1)]
     """Names from models.yaml, in the order of the comparison."""
     ablations: Names = ()

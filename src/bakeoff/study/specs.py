@@ -254,6 +254,7 @@ def describe_study(study: Study) -> dict[str, Any]:
         "dataset": study.dataset.name,
         "protocol": study.protocol,
         "epochs": min(int(recipe["epochs"]) for recipe in _recipes(study)),
+        "metric": study.config.metric,
     }
 
 

@@ -7,15 +7,15 @@ const state = {
   language: (navigator.language || "en").startsWith("zh") ? "zh" : "en",
   dark: window.matchMedia("(prefers-color-scheme: dark)").matches,
   tables: {},
-  x: null, y: "top1_mean", log: true,
+  x: null, y: "score_mean", log: true,
   curve: "val_top1", hidden: new Set(),
   mistakes: null,
   plotly: false,
 };
 const PLOT = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
 const COSTS = ["params_m", "macs_m", "gpu_hours", "train_hours", "latency_ms", "peak_memory_mb"];
-const GOOD = ["top1_mean", "top5_mean", "superclass_top1_mean", "worst_class_top1_mean", "inference_images_per_s", "images_per_s", "param_efficiency"];
-const BAD = ["ece_mean", "brier_mean", "loss_mean", "top1_sd"];
+const GOOD = ["score_mean", "top1_mean", "balanced_mean", "macro_f1_mean", "top5_mean", "superclass_top1_mean", "worst_class_top1_mean", "inference_images_per_s", "images_per_s", "param_efficiency"];
+const BAD = ["ece_mean", "brier_mean", "loss_mean", "score_sd"];
 
 // --- small things ---------------------------------------------------------------------------------
 
@@ -259,7 +259,7 @@ function matrix() {
   for (const verdict of ["better", "equivalent", "cannot tell", "worse"]) {
     legend.append(make("span", { class: "badge " + verdict.replace(/ /g, "-"), text: say("verdict_" + verdict) }), " ");
   }
-  return [make("p", { class: "note", text: say("pairs_note") }), legend,
+  return [make("p", { class: "note", text: say("pairs_note", { metric: say(DATA.study.metric) }) }), legend,
     make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": say("pairs") },
       make("table", { class: "matrix" }, make("caption", { text: say("pairs") }), make("thead", {}, head), body))];
 }
@@ -489,8 +489,8 @@ function drawScatter() {
   const traces = [];
   const best = front(drawn);
   traces.push({ x: best.map((p) => p.x), y: best.map((p) => p.y), mode: "lines", name: say("front"), hoverinfo: "skip",
-    line: { color: colour("--muted"), width: 1.5, dash: "dot", shape: state.x === "top1_mean" ? "linear" : "hv" } });
-  const bounds = state.y === "top1_mean", element = document.getElementById("figure-scatter");
+    line: { color: colour("--muted"), width: 1.5, dash: "dot", shape: state.x === "score_mean" ? "linear" : "hv" } });
+  const bounds = state.y === "score_mean", element = document.getElementById("figure-scatter");
   const wide = state.log && drawn.every((p) => p.x > 0);
   // There is no room for names on a small screen; who touches a mark reads its name.
   const named = element.clientWidth > 600;
@@ -504,7 +504,7 @@ function drawScatter() {
       text: own.map((p) => (p.place ? shown(p.row.variant) : "")), textposition: own.map((p) => p.place ?? "top center"), textfont: { size: 11 },
       marker: { color: familyColour(family), size: 11, symbol: own.map((p) => (p.row.seeds > 1 ? "circle" : "circle-open")) },
       error_y: bounds ? { type: "data", symmetric: false, thickness: 1.2, width: 0, color: familyColour(family),
-        array: own.map((p) => (p.row.seeds > 1 ? p.row.top1_ci_high - p.y : 0)), arrayminus: own.map((p) => (p.row.seeds > 1 ? p.y - p.row.top1_ci_low : 0)) } : undefined,
+        array: own.map((p) => (p.row.seeds > 1 ? p.row.score_ci_high - p.y : 0)), arrayminus: own.map((p) => (p.row.seeds > 1 ? p.y - p.row.score_ci_low : 0)) } : undefined,
       hovertext: own.map((p) => `<b>${shown(p.row.variant)}</b><br>${heading(state.x)}: ${number(p.x, null, 4)}<br>${heading(state.y)}: ${number(p.y, null, 4)}${beaten(p.row)}`),
       hoverinfo: "text",
     });
@@ -547,7 +547,7 @@ function drawAblations() {
       error_x: { type: "data", symmetric: false, width: 4, thickness: 1.6, color: colour("--muted"),
         array: arms.map((each) => (each.ci_high === null ? 0 : each.ci_high - each.delta)), arrayminus: arms.map((each) => (each.ci_low === null ? 0 : each.delta - each.ci_low)) },
       hovertext: arms.map((each) => `<b>${each.arm}</b>: ${number(each.delta, { digits: 2, sign: true })}, ${say("verdict_" + each.verdict)}`),
-    }], { xaxis: { title: { text: say("change") }, zeroline: true, zerolinecolor: colour("--ink") }, yaxis: { range: [arms.length - 0.4, -0.6], type: "category" } });
+    }], { xaxis: { title: { text: say("change", { metric: say(DATA.study.metric) }) }, zeroline: true, zerolinecolor: colour("--ink") }, yaxis: { range: [arms.length - 0.4, -0.6], type: "category" } });
   }
 }
 
