@@ -232,3 +232,30 @@ def test_where_classes_have_equally_many_images_one_accuracy_is_enough(full: Pat
     assert "Balanced" not in (full / "comparison/models.md").read_text()
     models = read_table(full / "comparison/models.csv")
     np.testing.assert_allclose(models["balanced_mean"], models["top1_mean"])
+
+
+# ---- Test images that also stand in train --------------------------------------------------------
+
+
+def test_the_accuracy_without_copies_of_training_images_stands_beside_and_decides_nothing(
+    tmp_path: Path,
+) -> None:
+    study = FakeStudy(
+        (variant("good", 70.0), variant("poor", 40.0)), images=400, copies=(3, 8, 200)
+    )
+    root = make(tmp_path / "copies", study)
+    plain = make(tmp_path / "plain", replace(study, copies=()))
+    models, without = (read_table(p / "comparison/models.csv") for p in (root, plain))
+    kept = np.setdiff1d(np.arange(400), study.copies)
+    for row in models.to_dict("records"):
+        runs = [root / f"runs/{row['variant']}/seed{seed}/predictions.npz" for seed in range(3)]
+        right = [(a["logits"].argmax(axis=1) == a["labels"])[kept] for a in map(np.load, runs)]
+        assert row["without_copies_mean"] == pytest.approx(100 * np.mean(right))
+        assert row["without_copies_ci_low"] < row["without_copies_mean"]
+    same = [c for c in models if not c.startswith("without_copies")]
+    pd.testing.assert_frame_equal(models[same], without[same])
+    text = (root / "comparison/models.md").read_text()
+    assert "Without copies (%)" in text
+    assert "Of the 400 test images, 3 also stand in train, or nearly do" in text
+    assert "copies" not in (plain / "comparison/models.md").read_text()
+    assert without["without_copies_mean"].isna().all()

@@ -34,7 +34,7 @@ def test_copies_are_found_within_and_across_splits() -> None:
         (3, "test", 0, 0),
         (3, "test", 2, 0),
     ]
-    assert found.test_in_train == 1
+    assert found.test_in_train == (1,)
     assert found.contradictory == 1
     assert (found.within("train"), found.within("test")) == (2, 1)
     assert len(found.sentences()) == 4
@@ -42,7 +42,7 @@ def test_copies_are_found_within_and_across_splits() -> None:
 
 def test_one_level_of_one_pixel_makes_another_image() -> None:
     train, test = split([0], [1]), split([0], [1])
-    assert find_duplicates(train, test).test_in_train == 1
+    assert find_duplicates(train, test).test_in_train == (0,)
     test.images[0, 2, 15, 15] ^= 1
     assert find_duplicates(train, test).copies == ()
     assert find_duplicates(train, test).sentences() == []

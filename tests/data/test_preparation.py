@@ -142,6 +142,8 @@ def test_preparing_twice_writes_the_same_bytes(tmp_path: Path) -> None:
     assert names == [
         "duplicates.csv",
         "meta.json",
+        "near_copies.csv",
+        "reading.json",
         "test_coarse.npy",
         "test_fine.npy",
         "test_images.npy",

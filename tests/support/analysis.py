@@ -23,7 +23,14 @@ def make(root: Path, study: FakeStudy) -> Path:
     """Write `study` and all its tables."""
     fake_study.write_study(root, study)
     spec = read_json(root / "specs/comparison.json")
-    compare(spec, root / "runs", root / "profiles", root / "comparison", root / "data/meta.json")
+    compare(
+        spec,
+        root / "runs",
+        root / "profiles",
+        root / "comparison",
+        root / "data/meta.json",
+        root / "data/reading.json",
+    )
     tables = []
     for name in study.ablations:
         tables.append(root / "ablation" / f"{name}.csv")

@@ -78,6 +78,7 @@ class FakeStudy:
     images: int = 500
     seed_sd: float = 0.5  # SD between seeds, points
     metric: str = "top1"
+    copies: tuple[int, ...] = ()  # rows of the test images that also stand in train
     uneven: bool = False  # whether classes have different numbers of test images
 
     @property
@@ -249,6 +250,15 @@ def write_meta(root: Path, study: FakeStudy) -> None:
         "source": {"file": "fake.tar.gz", "md5": "00" * 16},
     }
     write_json(root / "data" / "meta.json", meta)
+    reading = {
+        "sizes": [[32, 32, 50000 + study.images]],
+        "left_out": 0,
+        "left_out_files": [],
+        "test_in_train": list(study.copies),
+        "test_nearly_in_train": [],
+        "sentences": [f"Copies: {len(study.copies)}."] if study.copies else [],
+    }
+    write_json(root / "data" / "reading.json", reading)
 
 
 def write_profile(root: Path, variant: FakeVariant) -> None:

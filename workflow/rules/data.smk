@@ -30,6 +30,8 @@ rule prepare:
         meta=update("<root>/data/meta.json"),
         arrays=update(RESOLVED.data_arrays()),
         duplicates=update("<root>/data/duplicates.csv"),
+        near_copies=update("<root>/data/near_copies.csv"),
+        reading=update("<root>/data/reading.json"),
         record=update("<root>/records/data.json"),
     log:
         "<root>/logs/prepare.log",

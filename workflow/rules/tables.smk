@@ -4,6 +4,7 @@ rule compare:
         unpack(
             tracked(
                 meta="<root>/data/meta.json",
+                reading="<root>/data/reading.json",
                 runs=comparison_runs("metrics.json", "history.csv", "predictions.npz"),
                 profiles=expand(
                     "<root>/profiles/{variant}.json", variant=RESOLVED.profiled()
@@ -79,6 +80,7 @@ rule report:
         unpack(
             tracked(
                 meta="<root>/data/meta.json",
+                reading="<root>/data/reading.json",
                 models="<root>/comparison/models.csv",
                 comparison=expand(
                     "<root>/comparison/{table}.md",

@@ -8,4 +8,5 @@ with job(snakemake) as spec:
     from bakeoff.analysis.comparison import compare
 
     root = Path(snakemake.config["results_root"])
-    compare(spec, root / "runs", root / "profiles", root / "comparison", meta=snakemake.input.meta)
+    folders = root / "runs", root / "profiles", root / "comparison"
+    compare(spec, *folders, meta=snakemake.input.meta, reading=snakemake.input.reading)

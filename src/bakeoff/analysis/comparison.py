@@ -20,6 +20,7 @@ from bakeoff.analysis.networks import (
 from bakeoff.analysis.statistics import Answers, Intervals, Means, front_shares, intervals, uneven
 from bakeoff.analysis.tables import Column, titled, write_table
 from bakeoff.analysis.verdicts import JUDGED, judge, standing, worse_than
+from bakeoff.data.reading import load_reading
 from bakeoff.errors import UserError
 from bakeoff.files import read_json
 from bakeoff.study.metric import NAMES, TITLES, Metric, metric_of
@@ -125,11 +126,13 @@ def compare(
     profiles_dir: str | Path,
     out_dir: str | Path,
     meta: str | Path | None = None,
+    reading: str | Path | None = None,
 ) -> None:
     """Write models, families, pairwise and runs (.csv, .md, .tex) to `out_dir`.
 
     `spec` is comparison.json. `profiles_dir` may lack profiles: what was not measured stays empty,
     as does superclass accuracy without `meta`, the data set's meta.json, or where its classes are not grouped.
+    `reading`, its reading.json, knows the test images that also stand in train; without it no score leaves them out.
 
     Raises:
         UserError: a run is missing or damaged, the runs do not belong together, or all of them diverged.
@@ -144,16 +147,19 @@ def compare(
             "All runs of the comparison diverged, so there is nothing to compare: their logs say at which step. Lower "
             "learning_rate.base in the recipe, lengthen warmup_epochs or set gradient_clip."
         )
-    models, pairs = comparison_tables(entries, networks, spec["margin"], Path(profiles_dir))
+    copies = () if reading is None else load_reading(reading).copies
+    profiles = Path(profiles_dir)
+    models, pairs = comparison_tables(entries, networks, spec["margin"], profiles, copies)
     out = Path(out_dir)
     display = {entry["variant"]: entry.get("display", entry["variant"]) for entry in entries}
     decides = NAMES[networks.metric]
     diverged = networks.told(display)
+    caption = MODELS_CAPTION.format(metric=decides) + _copies(networks, copies) + diverged
     tables = {
         "runs": (run_table(networks), RUN_COLUMNS, RUNS_CAPTION),
         "pairwise": (pairs, PAIR_COLUMNS, PAIRS_CAPTION.format(metric=decides)),
         "families": (family_table(models), FAMILY_COLUMNS, FAMILIES_CAPTION),
-        "models": (models, model_columns(models), MODELS_CAPTION.format(metric=decides) + diverged),
+        "models": (models, model_columns(models), caption),
     }
     for name, (table, columns, caption) in tables.items():
         marked = "score_mean" if name == "models" else None
@@ -167,17 +173,23 @@ def model_columns(models: pd.DataFrame) -> tuple[Column, ...]:
     Where the classes have different numbers of test images, the accuracy that does not decide and macro F1 stand
     beside the one that does.
     """
+    columns: tuple[Column, ...] = MODEL_COLUMNS
+    if models["without_copies_mean"].notna().any():
+        bounds = ("without_copies_ci_low", "without_copies_ci_high")
+        place = [column.name for column in columns].index("score_sd") + 1
+        copies = Column("without_copies_mean", "Without copies (%)", ",.2f", bounds)
+        columns = (*columns[:place], copies, *columns[place:])
     if np.allclose(models["top1_mean"], models["balanced_mean"]):
-        return MODEL_COLUMNS
+        return columns
     other: Metric = "top1" if models["metric"].iloc[0] == "balanced" else "balanced"
-    place = [column.name for column in MODEL_COLUMNS].index("score_sd") + 1
+    place = [column.name for column in columns].index("score_sd") + 1
     beside = (
         Column(
             f"{other}_mean", f"{TITLES[other]} (%)", ",.2f", (f"{other}_ci_low", f"{other}_ci_high")
         ),
         Column("macro_f1_mean", "Macro F1 (%)", ",.2f"),
     )
-    return (*MODEL_COLUMNS[:place], *beside, *MODEL_COLUMNS[place:])
+    return (*columns[:place], *beside, *columns[place:])
 
 
 def comparison_tables(
@@ -185,18 +197,42 @@ def comparison_tables(
     networks: Networks,
     margin: float,
     profiles_dir: Path,
+    copies: Sequence[int] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the table of the variants and that of their pairs, decided once for both.
 
-    A variant without a finished run is in neither.
+    A variant without a finished run is in neither. `copies` are the rows of test images that also stand in train: all
+    is decided with them, and the means without them stand beside it.
     """
     finished = networks.finished
     means = networks.means()
     known = [entry for entry in entries if entry["run"] in finished]
     models = model_table(known, networks, means, profiles_dir)
+    models = models.join(_without_copies(networks, copies), on="run")
     models["diverged"] = models["run"].map(networks.count_diverged)
     pairs = pairwise_table(models, finished, means, margin)
     return with_standing(models, pairs), pairs
+
+
+def _without_copies(networks: Networks, copies: Sequence[int]) -> pd.DataFrame:
+    """Return the accuracies on the test images that do not stand in train, by network; NaN where all do, or none."""
+    names, columns = list(networks.finished), ("mean", "ci_low", "ci_high")
+    found = pd.DataFrame(np.nan, index=names, columns=[f"without_copies_{c}" for c in columns])
+    kept = np.setdiff1d(np.arange(len(networks.labels)), copies)
+    if len(copies) and len(kept) > 1:
+        each = intervals(networks.on(kept).means())
+        found[:] = np.stack([each.mean, each.low, each.high], axis=1)
+    return found
+
+
+def _copies(networks: Networks, copies: Sequence[int]) -> str:
+    """Return a sentence for the caption on test images that also stand in train; empty where there are none."""
+    if not len(copies):
+        return ""
+    return (
+        f" Of the {len(networks.labels):,} test images, {len(copies):,} also stand in train, or nearly do; ranks and "
+        "verdicts count them, and the accuracy without them stands beside."
+    )
 
 
 def model_table(

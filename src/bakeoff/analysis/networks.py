@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,16 @@ class Networks:
             [network.answers for network in self.finished.values()],
             self.labels if balanced else None,
         )
+
+    def on(self, images: NDArray[np.int64]) -> Networks:
+        """Return the same networks as tested on some of the images; their scores stay those on all."""
+        finished = {
+            name: replace(
+                each, answers=Answers(each.answers.seeds, each.answers.correct[:, images])
+            )
+            for name, each in self.finished.items()
+        }
+        return replace(self, finished=finished, labels=self.labels[images])
 
     def count_diverged(self, name: str) -> int:
         """Return how many runs of a network diverged."""

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bakeoff.analysis.tables import format_number, read_table
+from bakeoff.data.reading import Reading, load_reading
 from bakeoff.files import read_json, write_text
 from bakeoff.markup import markdown
 from bakeoff.study.metric import Metric, metric_of
@@ -29,16 +30,20 @@ DECIDES: Mapping[Metric, str] = {
 def write_report(spec: Mapping[str, Any], root: Path) -> None:
     """Write the page for the study in `root`; `spec` is `{root}/specs/report.json`."""
     meta = read_json(root / "data" / "meta.json")
-    write_text(root / "report" / "report.md", "\n\n".join(_parts(spec, meta, root)) + "\n")
+    found = load_reading(root / "data" / "reading.json")
+    write_text(root / "report" / "report.md", "\n\n".join(_parts(spec, meta, found, root)) + "\n")
 
 
-def _parts(spec: Mapping[str, Any], meta: Mapping[str, Any], root: Path) -> list[str]:
+def _parts(
+    spec: Mapping[str, Any], meta: Mapping[str, Any], found: Reading, root: Path
+) -> list[str]:
     study = spec["study"]
     figures: Mapping[str, Mapping[str, str]] = spec["figures"]
     of_ablations = [name for name in figures if figures[name]["category"] == "Ablations"]
     parts = [
         f"# Study {markdown(study['name'])}",
         _about(spec, meta),
+        *_told(found),
         "## Findings",
         "\n".join(f"- {markdown(text)}" for text in findings(spec, root)),
         "## Comparison",
@@ -64,6 +69,16 @@ def _about(spec: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
         f"{meta['validation_images']:,} held out for every choice, {meta['test_images']:,} to test on, once. "
         f"Protocol `{study['protocol']}`, {study['epochs']} epochs. {DECIDES[metric_of(spec)]}"
     )
+
+
+def _told(found: Reading) -> list[str]:
+    """Return what a reader has to know of the images: files left out, and copies."""
+    told = list(found.sentences)
+    if found.left_out:
+        told.append(
+            f"Files left out, because they are no images that can be read: {found.left_out}."
+        )
+    return ["\n".join(f"- {markdown(sentence)}" for sentence in told)] if told else []
 
 
 def _counts(root: Path) -> str:

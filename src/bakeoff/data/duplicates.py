@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy as np
 from bakeoff.data.dataset import Images, Labels, Split
 from bakeoff.files import atomic_path
 
-log = logging.getLogger(__name__)
 FILE = "duplicates.csv"
 COLUMNS = ("group", "split", "row", "class")
 
@@ -49,12 +47,14 @@ class Duplicates:
         return sum(max(0, count - 1) for count in counts)
 
     @property
-    def test_in_train(self) -> int:
-        """How many test images also stand in train."""
-        return sum(
-            sum(copy.split == "test" for copy in group)
+    def test_in_train(self) -> tuple[int, ...]:
+        """Rows of the test images that also stand in train."""
+        return tuple(
+            copy.row
             for group in self.groups
             if any(copy.split == "train" for copy in group)
+            for copy in group
+            if copy.split == "test"
         )
 
     @property
@@ -65,7 +65,7 @@ class Duplicates:
     def sentences(self) -> list[str]:
         """Return what a person should know of them, the gravest first; nothing where there are none."""
         said = []
-        if count := self.test_in_train:
+        if count := len(self.test_in_train):
             said.append(
                 f"Test images that also stand in train, pixel for pixel: {count}. They measure memory, not skill: "
                 "accuracy on them is too high."
@@ -87,11 +87,8 @@ def find_duplicates(train: Split, test: Split) -> Duplicates:
 
     16 bytes are kept of each image (BLAKE2b), whatever its size.
     """
-    digests = np.concatenate([_digests(train.images), _digests(test.images)])
-    _, first, inverse, counts = np.unique(
-        digests, return_index=True, return_inverse=True, return_counts=True
-    )
-    inverse = inverse.reshape(-1)
+    inverse = equal_images(train, test)
+    _, first, counts = np.unique(inverse, return_index=True, return_counts=True)
     rows = np.flatnonzero(counts[inverse] > 1)
     # Groups are numbered by their first image, so that the file reads in the order of the data.
     rows = rows[np.lexsort((rows, first[inverse[rows]]))]
@@ -106,6 +103,12 @@ def find_duplicates(train: Split, test: Split) -> Duplicates:
     return Duplicates(tuple(copies))
 
 
+def equal_images(train: Split, test: Split) -> Labels:
+    """Return a number for each image of both splits, train first, which equal images have in common: int64, N."""
+    digests = np.concatenate([_digests(train.images), _digests(test.images)])
+    return np.unique(digests, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
 def write_duplicates(root: Path, duplicates: Duplicates, classes: Sequence[str]) -> None:
     """Write `duplicates.csv` to the folder `root` atomically; without duplicates it has its heading alone."""
     with (
@@ -116,12 +119,6 @@ def write_duplicates(root: Path, duplicates: Duplicates, classes: Sequence[str])
         writer.writerow(COLUMNS)
         for copy in duplicates.copies:
             writer.writerow((copy.group, copy.split, copy.row, classes[copy.label]))
-
-
-def warn(duplicates: Duplicates) -> None:
-    """Say what a person should know of them."""
-    for sentence in duplicates.sentences():
-        log.warning("%s They are listed in %s.", sentence, FILE)
 
 
 def _digests(images: Images) -> np.ndarray[tuple[int], np.dtype[np.bytes_]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from bakeoff.data.dataset import Images, Labels
+from bakeoff.data.dataset import Images, Labels, Origin, Split
 from bakeoff.data.own import Aspect
 from bakeoff.errors import UserError
 
@@ -57,7 +58,8 @@ def from_array(pixels: npt.NDArray[np.generic], where: str) -> Picture:
     """Return a picture from H x W, H x W x 1, H x W x 3 or H x W x 4 numbers from 0 to 255, or 0 to 65535 in 16 bits.
 
     Raises:
-        UserError: it has another shape, or other numbers.
+        UserError: it has another shape.
+        ValueError: it has other numbers.
     """
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
@@ -69,8 +71,8 @@ def from_array(pixels: npt.NDArray[np.generic], where: str) -> Picture:
     if pixels.dtype != np.uint8:
         values = pixels.astype(np.float64)
         if not ((values >= 0) & (values <= 255)).all():
-            raise UserError(
-                f"{where}: images hold numbers of type {pixels.dtype} outside of 0 to 255. Store them as bytes."
+            raise ValueError(
+                f"holds numbers of type {pixels.dtype} outside of 0 to 255; images are stored as bytes"
             )
         # Shares of one, or levels in a larger type: a picture with no number above 1 is the former.
         scale = (
@@ -81,17 +83,17 @@ def from_array(pixels: npt.NDArray[np.generic], where: str) -> Picture:
 
 
 def read_all(
-    sources: Sequence[tuple[str, Callable[[], Picture]]],
-    labels: Iterable[int],
+    sources: Iterable[tuple[str, Callable[[], Picture]]],
+    labels: Sequence[int] | Labels,
     size: int,
     aspect: Aspect,
     *,
     skip_unreadable: bool,
-) -> tuple[Images, Labels]:
-    """Return all pictures, uint8 N x 3 x `size` x `size`, and their labels, int64 N.
+) -> Split:
+    """Return all pictures, `size` x `size`, with their labels, and what they were before.
 
     Args:
-        sources: for each picture, what to call it and a function that opens it.
+        sources: for each picture, what to call it and a function that opens it; one is held at a time.
         labels: of each.
         size: of the squares.
         aspect: how pictures that are not square become so.
@@ -100,13 +102,16 @@ def read_all(
     Raises:
         UserError: some cannot be read; the first few are named.
     """
-    images = np.empty((len(sources), 3, size, size), np.uint8)
+    count = len(labels)
+    images = np.empty((count, 3, size, size), np.uint8)
     kept: list[int] = []
-    bad: list[str] = []
+    bad: dict[str, str] = {}
+    sizes: Counter[tuple[int, int]] = Counter()
     for number, (name, open_picture) in enumerate(sources):
         try:
             with open_picture() as picture:
                 images[len(kept)] = to_square(picture, size, aspect)
+                sizes[picture.size] += 1
             kept.append(number)
         except (
             OSError,
@@ -115,19 +120,20 @@ def read_all(
             UnidentifiedImageError,
             Image.DecompressionBombError,
         ) as error:
-            bad.append(f"{name} ({error})")
+            bad[name] = f"{name} ({error})"
         if (number + 1) % TOLD_EVERY == 0:
-            log.info("%d of %d images read", number + 1, len(sources))
+            log.info("%d of %d images read", number + 1, count)
     if bad and not skip_unreadable:
         more = f", and {len(bad) - LISTED} more" if len(bad) > LISTED else ""
         raise UserError(
-            f"{len(bad)} of {len(sources)} files are no images that can be read: {', '.join(bad[:LISTED])}{more}. "
+            f"{len(bad)} of {count} files are no images that can be read: "
+            f"{', '.join(list(bad.values())[:LISTED])}{more}. "
             "Replace them, or set data.skip_unreadable to true."
         )
     if bad:
-        log.warning("%d of %d files cannot be read and are left out", len(bad), len(sources))
-    numbers = np.fromiter(labels, np.int64, len(sources))
-    return images[: len(kept)], numbers[np.array(kept, np.int64)]
+        log.warning("%d of %d files cannot be read and are left out", len(bad), count)
+    numbers = np.asarray(labels, np.int64)[np.array(kept, np.int64)]
+    return Split(images[: len(kept)], numbers, Origin(dict(sizes), tuple(bad)))
 
 
 def opened(path: Path) -> Callable[[], Picture]:

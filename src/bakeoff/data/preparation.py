@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from bakeoff.data.config import DataConfig
 from bakeoff.data.dataset import Dataset, Images, Labels, Split
-from bakeoff.data.duplicates import find_duplicates, warn, write_duplicates
+from bakeoff.data.duplicates import FILE as DUPLICATES
+from bakeoff.data.duplicates import find_duplicates, write_duplicates
+from bakeoff.data.near_copies import FILE as NEAR_COPIES
+from bakeoff.data.near_copies import find_near_copies, write_near_copies
 from bakeoff.data.prepared import DataMeta, arrays_checksum, write_arrays, write_meta
+from bakeoff.data.reading import reading, write_reading
 from bakeoff.data.sampling import Purpose, stratified_sample
 from bakeoff.errors import UserError
 
+log = logging.getLogger(__name__)
 BLOCK = 1000  # images counted together: counting widens their bytes to whole words
 
 
 def prepare(config: DataConfig, source: Path | None, out: Path) -> None:
-    """Write the prepared data of `config` to the folder `out`; `meta.json` comes last. Duplicates are listed and told.
+    """Write the prepared data of `config` to the folder `out`; `meta.json` comes last. Copies are listed and told.
 
     Args:
         config: of the data's kind.
@@ -44,9 +50,14 @@ def prepare(config: DataConfig, source: Path | None, out: Path) -> None:
     mean, std = channel_statistics(np.delete(train.images, validation, axis=0))
 
     write_arrays(out, train, test, validation, dataset.class_to_superclass)
-    duplicates = find_duplicates(train, test)
+    duplicates, near = find_duplicates(train, test), find_near_copies(train, test)
     write_duplicates(Path(out), duplicates, dataset.classes)
-    warn(duplicates)
+    write_near_copies(Path(out), near, dataset.classes)
+    for sentence in duplicates.sentences():
+        log.warning("%s They are listed in %s.", sentence, DUPLICATES)
+    for sentence in near.sentences():
+        log.warning("%s They are listed in %s.", sentence, NEAR_COPIES)
+    write_reading(Path(out), reading(dataset.origin, duplicates, near))
     meta = DataMeta(
         name=dataset.name,
         kind=config.kind,

@@ -45,7 +45,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 """{table: columns that name a row}, as `bakeoff trace` knows them."""
 MORE: Mapping[str, tuple[str, ...]] = {
     "models": (
-        *("top1_mean", "balanced_mean", "macro_f1_mean", "gpu_hours", "images_per_s"),
+        *("top1_mean", "balanced_mean", "macro_f1_mean", "without_copies_mean", "gpu_hours"),
+        "images_per_s",
         *("peak_memory_mb", "inference_images_per_s", "loss_mean"),
         *("brier_mean", "worst_class_top1_mean", "best_epoch_gain_mean"),
         *("superclass_top1_mean", "group", "dominated_by", "front_share_params", "device"),

@@ -26,6 +26,7 @@ _HEADINGS: Mapping[str, tuple[str, str]] = {
     "score_sd": ("SD over seeds", "种子间标准差"),
     "score_best": ("That of the best (%)", "最佳者的 (%)"),
     "best_variant": ("Best variant", "最佳变体"),
+    "without_copies_mean": ("Without copies of training images (%)", "不含训练图像副本 (%)"),
     "top5_mean": ("Top-5 (%)", "Top-5 (%)"),
     "ece_mean": ("Calibration error (%)", "校准误差 (%)"),
     "loss_mean": ("Test loss", "测试损失"),

@@ -23,7 +23,11 @@ OF_ALL_ROWS = frozenset(
     {
         *("rank", "rank_low", "rank_high", "letters", "group", "dominated_by", "seeds_vary_more"),
         *("ci_low", "ci_high", "df", "p_value", "p_adjusted", "error", "image_error"),
-        *(f"{metric}_{part}" for metric in ("score", *NAMES) for part in OF_THE_MEANS),
+        *(
+            f"{metric}_{part}"
+            for metric in ("score", *NAMES, "without_copies")
+            for part in OF_THE_MEANS
+        ),
         *("verdict", "equivalent_within", "detectable", "more_seeds", "more_gpu_hours"),
         *("same_network_as", "distinct"),
         *(f"front_share_{cost}" for cost in ("params", "macs", "gpu_hours", "latency")),

@@ -73,9 +73,7 @@ class Data(OwnConfig):
             sources = [(str(path), opened(path)) for path, _ in found]
             labels = [label for _, label in found]
             skip = self.skip_unreadable
-            return Split(
-                *read_all(sources, labels, self.image_size, self.aspect, skip_unreadable=skip)
-            )
+            return read_all(sources, labels, self.image_size, self.aspect, skip_unreadable=skip)
 
         train = split(self._folder("train"))
         held_out = None
@@ -89,10 +87,7 @@ class Data(OwnConfig):
             if self._folder("validation").is_dir():
                 own = split(self._folder("validation"))
                 held_out = np.arange(len(own.fine)) + len(train.fine)
-                train = Split(
-                    np.concatenate([train.images, own.images]),
-                    np.concatenate([train.fine, own.fine]),
-                )
+                train = train.followed_by(own)
         dataset = Dataset(
             name=self.describe().name,
             train=train,

@@ -82,18 +82,14 @@ class Data(OwnConfig):
                     (f"{name}_images[{i}]", lambda i=i: from_array(images[i], str(self.path)))
                     for i in range(len(images))
                 ]
-                return Split(
-                    *read_all(sources, labels, self.image_size, self.aspect, skip_unreadable=False)
-                )
+                skip = self.skip_unreadable
+                return read_all(sources, labels, self.image_size, self.aspect, skip_unreadable=skip)
 
             train, test, held_out = split("train"), split("test"), None
             if "val_images" in arrays and "val_labels" in arrays:
                 own = split("val")
                 held_out = np.arange(len(own.fine)) + len(train.fine)
-                train = Split(
-                    np.concatenate([train.images, own.images]),
-                    np.concatenate([train.fine, own.fine]),
-                )
+                train = train.followed_by(own)
         names = self.class_names or tuple(f"class {number}" for number in range(classes))
         if len(names) != classes:
             raise UserError(

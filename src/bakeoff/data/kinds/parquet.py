@@ -71,24 +71,14 @@ class Data(OwnConfig):
                 raise UserError(f"{self.path}: {name} has labels that train lacks: {odd[:5]}.")
             numbers = [names.index(own[label]) for label in labels]
             skip = self.skip_unreadable
-            return Split(
-                *read_all(
-                    list(self._images(name)),
-                    numbers,
-                    self.image_size,
-                    self.aspect,
-                    skip_unreadable=skip,
-                )
-            )
+            sources = self._images(name)
+            return read_all(sources, numbers, self.image_size, self.aspect, skip_unreadable=skip)
 
         train, test, held_out = split("train"), split("test"), None
         if self._files("validation"):
             extra = split("validation")
             held_out = np.arange(len(extra.fine)) + len(train.fine)
-            train = Split(
-                np.concatenate([train.images, extra.images]),
-                np.concatenate([train.fine, extra.fine]),
-            )
+            train = train.followed_by(extra)
         shown = self.class_names or names
         if len(shown) != len(names):
             raise UserError(
