@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.data.arrays import array_names
-from bakeoff.data.kinds import kind_module
+from bakeoff.data.kinds import kind_code
 from bakeoff.errors import UserError
 from bakeoff.jobs.code import SOURCE, constants
 from bakeoff.jobs.state import Staleness
@@ -122,8 +122,8 @@ class ResolvedStudy:
         return [str(path) for path in self.study.data.sources()]
 
     def data_code(self) -> list[str]:
-        """Return the module of the data's kind, which `prepare` and `download` import by name."""
-        return [kind_module(self.study.data.kind)]
+        """Return the module of the data's kind, or the user's file, which `prepare` and `download` import by name."""
+        return [kind_code(self.study.data.kind)]
 
     def data_arrays(self) -> list[str]:
         """Return the files of the prepared arrays."""

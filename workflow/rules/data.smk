@@ -43,3 +43,26 @@ rule prepare:
         code=RESOLVED.data_code(),
     script:
         "../scripts/prepare.py"
+
+
+rule data_card:
+    """What the images are: a page of Markdown and a figure. It shows images, and is no part of an archive."""
+    input:
+        unpack(
+            tracked(
+                meta="<root>/data/meta.json",
+                reading="<root>/data/reading.json",
+                near_copies="<root>/data/near_copies.csv",
+            )
+        ),
+    output:
+        card=update("<root>/data_card/data_card.md"),
+        figure=update("<root>/data_card/data_card.png"),
+        record=update("<root>/records/data_card.json"),
+    log:
+        "<root>/logs/data_card.log",
+    localrule: True
+    conda:
+        "../envs/bakeoff.yaml"
+    script:
+        "../scripts/data_card.py"

@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, GetJsonSchemaHandler, ModelWrapValidatorHandler, model_validator
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    model_validator,
+)
 
-from bakeoff.data.kinds import find_kind, kind_names
+from bakeoff.data.kinds import find_kind, is_kind, kind_names
 from bakeoff.settings import WHOLE, Count, Seed, Settings
 
 if TYPE_CHECKING:
@@ -17,7 +25,22 @@ if TYPE_CHECKING:
 
     KindName = str
 else:
-    KindName = Literal[kind_names()]
+
+    def _named(value: object, handler: ValidatorFunctionWrapHandler) -> str:
+        return str(value) if is_kind(value) else handler(value)
+
+    KindName = Annotated[
+        Literal[kind_names()],
+        WrapValidator(_named),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"enum": list(kind_names()), "type": "string"},
+                    {"pattern": r"\.py:\w+$", "type": "string"},
+                ]
+            }
+        ),
+    ]
 
 
 @dataclass(frozen=True)
@@ -70,7 +93,7 @@ class DataConfig(Settings):
     """What to call data of this kind to a person, in English and Chinese."""
 
     kind: KindName
-    """What the data are, such as cifar100 (as published) or shapes (drawn by the study itself)."""
+    """What the data are, such as cifar100 (as published) or shapes (drawn), or path/to/file.py:Class of your own."""
     classes: Annotated[int, Field(ge=2), WHOLE] | None = None
     """How many classes the data have; null is the number that is usual for their kind."""
     image_size: Annotated[int, Field(ge=16, le=224), WHOLE] = 32
@@ -129,7 +152,7 @@ class DataConfig(Settings):
         if cls is not DataConfig or not isinstance(value, Mapping):
             return handler(value)
         kind = value.get("kind")
-        own = find_kind(kind) if kind in kind_names() else cls
+        own = find_kind(str(kind)) if is_kind(kind) else cls
         others = {key for name in kind_names() for key in find_kind(name).model_fields}
         mine = {k: v for k, v in value.items() if k in own.model_fields or k not in others}
         return handler(mine) if own is cls else own.model_validate(mine)

@@ -45,8 +45,8 @@ def reading(origin: Origin, duplicates: Duplicates, near: NearCopies) -> Reading
     return Reading(
         tuple((*size, count) for size, count in sizes),
         len(origin.left_out),
-        # Without the folder, which may be moved.
-        tuple(Path(name).name for name in origin.left_out[:LISTED]),
+        # Split, class and file, without the folder, which may be moved.
+        tuple("/".join(Path(name).parts[-3:]) for name in origin.left_out[:LISTED]),
         duplicates.test_in_train,
         near.test_in_train,
         (*duplicates.sentences(), *near.sentences()),

@@ -20,17 +20,14 @@ torch nor timm.
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from bakeoff.errors import UserError, did_you_mean, in_one_line
+from bakeoff.errors import UserError, did_you_mean
+from bakeoff.user_code import import_file, split_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,9 +55,9 @@ def builder_code(builder: str) -> tuple[str, ...]:
     """Return the module, or the user's file, that a builder's network is made of; nothing for what is no builder."""
     if module := builder_modules().get(builder):
         return (f"{__package__}.{module}",)
-    file = builder.rpartition(":")[0]
-    # Python imports no file of another name, and `find_builder` says so.
-    return (file,) if file.endswith(".py") else ()
+    own = split_name(builder)
+    # What is written otherwise, `find_builder` refuses.
+    return (own[0],) if own else ()
 
 
 class ModelRegistry(Mapping[str, Builder]):
@@ -115,36 +112,16 @@ def find_builder(name: str) -> Builder:
     """
     if name in MODEL_REGISTRY:
         return MODEL_REGISTRY[name]
-    path, colon, function = name.rpartition(":")
-    if not (colon and path.endswith(".py")):
+    own = split_name(name)
+    if own is None:
         raise UserError(
             f"There is no builder {name!r}{did_you_mean(name, MODEL_REGISTRY)}. Known builders: "
             f"{', '.join(MODEL_REGISTRY)}; your own is written as 'path/to/file.py:function'."
         )
-    builder = getattr(_import_file(Path(path)), function, None)
+    path, function = own
+    module = import_file(Path(path), "a variant names as its builder's file")
+    builder = getattr(module, function, None)
     if not callable(builder):
         raise UserError(f"The file {path} has no function {function!r} (builder {name!r}).")
     found: Builder = builder
     return found
-
-
-def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise UserError(f"There is no file {path}, which a variant names as its builder's file.")
-    unique = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
-    name = f"bakeoff_user_{path.stem}_{unique}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"The file {path} cannot be imported as a Python module.")
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses and pickle look their module up by name.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    # A file of the user's own may even end the process.
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise UserError(
-            f"The file {path} fails when it is imported: {type(error).__name__}: {in_one_line(error)}."
-        ) from error
-    return module

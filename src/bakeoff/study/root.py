@@ -12,8 +12,10 @@ from bakeoff.study.layers import COMMAND_LINE, Layer
 # What a study makes in its folder.
 PARTS = frozenset(
     {
-        *("ablation", "archive", "checkpoints", "claims", "comparison", "data", "figures", "logs"),
+        *("ablation", "archive", "checkpoints", "claims", "comparison", "data", "data_card"),
         *(
+            "figures",
+            "logs",
             "plan",
             "power",
             "profiles",

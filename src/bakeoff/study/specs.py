@@ -55,6 +55,7 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
         "claims": claims_spec(study),
         **{f"slides/{language}": slides_spec(study, runs, language) for language in LANGUAGES},
         "report": report_spec(study),
+        "data_card": {"title": study.dataset.title["en"]},
         "page": page_spec(study, runs),
     }
     for name in dict.fromkeys(runs.values()):
