@@ -6,7 +6,6 @@ not matter.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,8 +14,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bakeoff.data.listing import visible_files
-from bakeoff.files import file_digest, sha256_text, write_json
+from bakeoff.files import file_digest, write_json
+from bakeoff.jobs.folders import folder_digest, names_digest
 
 # Files up to this size are compared by content at each parse; larger ones by size, because a study of thousands of
 # runs has gigabytes of them. `snakemake archive` and its verification compare all of them by content.
@@ -138,10 +137,10 @@ def load_record(root: Path, job: str) -> Record | None:
 
 
 def file_state(path: Path) -> FileState:
-    """Return the present state of a file; of a folder, that of the list of what is in it."""
+    """Return the present state of a file; of a folder, that of the names and contents of what is in it."""
     status = path.stat()
     if path.is_dir():
-        return FileState(_folder_digest(path), 0, status.st_mtime_ns)
+        return FileState(folder_digest(path), 0, status.st_mtime_ns)
     return FileState(file_digest(path), status.st_size, status.st_mtime_ns)
 
 
@@ -153,7 +152,7 @@ def is_same(path: Path, then: FileState, *, thorough: bool = False) -> bool:
     """
     status = path.stat()
     if path.is_dir():
-        return _folder_digest(path) == then.digest
+        return then.digest in (folder_digest(path), names_digest(path))
     if status.st_size != then.size:
         return False
     if status.st_size > SMALL and not thorough:
@@ -161,15 +160,3 @@ def is_same(path: Path, then: FileState, *, thorough: bool = False) -> bool:
     if status.st_mtime_ns == then.mtime_ns and status.st_size > SMALL:
         return True
     return file_digest(path) == then.digest
-
-
-def _folder_digest(folder: Path) -> str:
-    """Return the digest of names and sizes of what a reader of images sees."""
-    start = len(f"{folder}{os.sep}")
-    # No `Path`, for the reason that `visible_files` gives. A link may lead nowhere, and has no size then.
-    found = [
-        (path[start:], os.stat(path).st_size)  # noqa: PTH116
-        for path in visible_files(folder)
-        if os.path.isfile(path)  # noqa: PTH113
-    ]
-    return sha256_text(repr(sorted(found, key=lambda each: each[0].split(os.sep))))  # noqa: PTH206
