@@ -96,24 +96,26 @@ FORMS: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
-def agree(archive: Path, md5: str, place: Path) -> None:
-    """Prepare an archive and its images in other forms, and say whether they are the same data."""
-    given = {"archive": str(archive), "md5": md5, "validation": {"images": HELD_OUT}}
-    with timed("cifar100"):
-        prepare(DataConfig.model_validate({"kind": "cifar100", **given}), None, place / "archive")
+def agree(archive: DataConfig, place: Path) -> dict[str, bool]:
+    """Prepare an archive and its images in other forms; return for each whether it is the same data, and say so."""
+    held_out = {"validation": {"images": archive.validation.images}}
+    with timed(archive.kind):
+        prepare(archive, None, place / "archive")
     expected, sizes = content(place / "archive")
     names = list(load_meta(place / "archive").classes)
+    same = {}
     for kind, write in FORMS.items():
         path = place / f"as_{kind}{'.npz' if kind == 'npz' else ''}"
         write(place / "archive", path)
-        settings = {"kind": kind, "path": str(path), "validation": {"images": HELD_OUT}}
         extra = {"class_names": names} if kind == "npz" else {}
+        config = DataConfig.model_validate({"kind": kind, "path": str(path), **held_out, **extra})
         with timed(kind):
-            prepare(DataConfig.model_validate(settings | extra), None, place / kind)
-        found, held_out = content(place / kind)
+            prepare(config, None, place / kind)
+        found, held = content(place / kind)
+        same[kind] = found == expected and np.array_equal(held, sizes)
         words = "the same images, classes and held-out sizes"
-        same = found == expected and np.array_equal(held_out, sizes)
-        print(f"  {words if same else 'NOT ' + words}", flush=True)
+        print(f"  {words if same[kind] else f'NOT {words}'}", flush=True)
+    return same
 
 
 # --- how long -------------------------------------------------------------------------------------
@@ -158,7 +160,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         if options.archive:
-            agree(options.archive, options.md5, Path(place))
+            given = {"archive": str(options.archive), "md5": options.md5}
+            settings = {"kind": "cifar100", "validation": {"images": HELD_OUT}, **given}
+            agree(DataConfig.model_validate(settings), Path(place))
         if options.jpegs:
             measure(Path(place) / "jpegs", options.jpegs, (500, 375), "jpg")
         if options.files:

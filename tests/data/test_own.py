@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from pydantic import ValidationError
 from bakeoff.data import DataConfig, load_meta, load_split, load_validation_indices, prepare
 from bakeoff.data.pictures import from_array, in_colour, to_square
 from bakeoff.errors import UserError
+from tests.support.archives import binary_files, write_folder
+from tests.support.project import REPOSITORY
 
 CLASSES = ("apple", "bear", "cat")
 SIZE = 16
@@ -54,6 +57,19 @@ def arrays(path: Path, root: Path) -> Path:
             content[f"{name}_labels"] = np.array([[CLASSES.index(f.parent.name)] for f in files])
     np.savez(path, **content)
     return path
+
+
+def test_an_archive_as_folder_arrays_and_parquet_is_the_same_data(tmp_path: Path) -> None:
+    spec = spec_from_file_location("prepare", REPOSITORY / "benchmarks/prepare.py")
+    assert spec is not None and spec.loader is not None
+    benchmark = module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    archive = write_folder(tmp_path / "cifar", binary_files())
+    assert benchmark.agree(archive, tmp_path) == dict.fromkeys(benchmark.FORMS, True)
+    # It would see a label that is wrong.
+    labels = np.load(tmp_path / "npz" / "test_fine.npy")
+    np.save(tmp_path / "npz" / "test_fine.npy", labels[::-1])
+    assert benchmark.content(tmp_path / "npz")[0] != benchmark.content(tmp_path / "archive")[0]
 
 
 def test_a_folder_and_arrays_of_the_same_images_are_the_same_data(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from pptx import Presentation
@@ -48,6 +50,7 @@ def test_a_folder_of_photographs_becomes_a_deck(project: Project) -> None:
     deck = Presentation(root / "slides" / "deck.en.pptx")
     words = " ".join(s.text_frame.text for p in deck.slides for s in p.shapes if s.has_text_frame)
     assert "my photos" in words
+    _balanced(project, commands[1].split(), root)
     # The same images elsewhere are the same data; one image more are others.
     (project.folder / "photos").rename(project.folder / "moved")
     elsewhere = json.dumps(SMALL["data"] | {"path": "moved"})
@@ -58,6 +61,38 @@ def test_a_folder_of_photographs_becomes_a_deck(project: Project) -> None:
     Image.new("RGB", (9, 9)).save(project.folder / "moved" / "train" / "cat" / "new.jpg")
     done = project.snakemake("-n", "all", *example, *other)
     assert re.search(r"train +2", done.stdout), done.stdout + done.stderr
+
+
+def _balanced(project: Project, command: list[str], root: Path) -> None:
+    """Let balanced accuracy decide: of two classes, one has twice as many images. Nothing is trained again for it."""
+    made = "results/photos/data_card/data_card.md"
+    done = project.snakemake(made, *command, "--config", *small(), "metric=balanced")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "rule train" not in done.stdout + done.stderr
+    models = pd.read_csv(root / "comparison" / "models.csv").set_index("variant")
+    for name, row in models.iterrows():
+        with np.load(root / "runs" / name / "seed0" / "predictions.npz") as stored:
+            right, labels = stored["logits"].argmax(axis=1) == stored["labels"], stored["labels"]
+        each = [100 * right[labels == label].mean() for label in (0, 1)]
+        assert row["score_mean"] == row["balanced_mean"] == pytest.approx(np.mean(each), abs=1e-5)
+        assert row["top1_mean"] == pytest.approx(100 * right.mean(), abs=1e-5)
+    report = (root / "report" / "report.md").read_text(encoding="utf-8")
+    assert "Balanced accuracy decides: every class counts the same" in report
+    deck = Presentation(root / "slides" / "deck.en.pptx")
+    shapes = [shape for page in deck.slides for shape in page.shapes]
+    charts = [shape.chart for shape in shapes if shape.has_chart]
+    assert any(
+        plot.series[0].name.startswith("Balanced accuracy") for c in charts for plot in c.plots
+    )
+    words = " ".join(shape.text_frame.text for shape in shapes if shape.has_text_frame)
+    assert "every class counts the same" in words or "One seed" in words
+    card = (root / "data_card" / "data_card.md").read_text(encoding="utf-8")
+    assert "20 (cat) to 40 (dog), 2 times as many" in card
+    assert "66.7 % of the test images" in card
+    assert (root / "data_card" / "data_card.png").stat().st_size > 5000
+    # As it was, for what comes after.
+    done = project.snakemake(*command, "--config", *small())
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_example_of_arrays_is_planned(project: Project) -> None:
@@ -80,24 +115,35 @@ def test_the_example_of_arrays_is_planned(project: Project) -> None:
     assert "data.path: 'arrays.npz' does not exist" in done.stderr
 
 
-def test_digits_are_told_apart(project: Project) -> None:
-    """Scikit-learn's: 8 x 8 pixels, 16 levels of grey, ten classes."""
+def write_digits(project: Project, kind: str) -> str:
+    """Write scikit-learn's digits: 8 x 8 pixels, 16 levels of grey, ten classes. Return where they are."""
     digits = load_digits()
     images = (digits.images * (255 / 16)).astype(np.uint8)
     train = np.arange(len(images)) % 4 != 0
-    np.savez(
-        project.folder / "digits.npz",
-        train_images=images[train], train_labels=digits.target[train],
-        test_images=images[~train], test_labels=digits.target[~train],
-    )  # fmt: skip
+    if kind == "npz":
+        np.savez(
+            project.folder / "digits.npz",
+            train_images=images[train], train_labels=digits.target[train],
+            test_images=images[~train], test_labels=digits.target[~train],
+        )  # fmt: skip
+        return "digits.npz"
+    for number, (image, label) in enumerate(zip(images, digits.target, strict=True)):
+        place = project.folder / "digits" / ("train" if train[number] else "test") / str(label)
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{number}.png")
+    return "digits"
+
+
+@pytest.mark.parametrize("kind", ["npz", "image_folder"])
+def test_digits_are_told_apart(project: Project, kind: str) -> None:
     settings = {
         **SMALL,
         "name": "digits",
-        "results_root": "results/digits",
+        "results_root": f"results/digits_{kind}",
         "variants": ["resnet_20"],
         "data": {
-            "kind": "npz",
-            "path": "digits.npz",
+            "kind": kind,
+            "path": write_digits(project, kind),
             "image_size": 16,
             "validation": {"images": 100},
         },
@@ -107,7 +153,9 @@ def test_digits_are_told_apart(project: Project) -> None:
         },
     }
     given = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
-    run = "results/digits/runs/resnet_20/seed0/metrics.json"
-    done = project.snakemake(run, "--config", *given)
+    root = f"results/digits_{kind}"
+    run, report = f"{root}/runs/resnet_20/seed0/metrics.json", f"{root}/report/report.md"
+    done = project.snakemake(run, report, "--config", *given)
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads((project.folder / run).read_text())["test"]["top1"] > 90
+    assert "10 classes, 16 x 16 pixels" in (project.folder / report).read_text(encoding="utf-8")
