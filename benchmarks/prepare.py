@@ -122,16 +122,16 @@ def agree(archive: DataConfig, place: Path) -> dict[str, bool]:
 
 
 def write_files(place: Path, count: int, size: tuple[int, int], suffix: str) -> Path:
-    """Write `count` pictures in ten classes; a few hundred different ones are cut from noise with structure."""
+    """Write `count` pictures in ten classes, each with coarse and fine structure of its own."""
     rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 256, (60, 60, 3), np.uint8)
-    large = Image.fromarray(coarse).resize((4 * size[0], 4 * size[1]), Image.Resampling.BICUBIC)
+    fine = rng.integers(-20, 21, (size[1], size[0], 3), np.int16)
     for number in range(count):
         split = "test" if number // 10 % 6 == 5 else "train"
         folder = place / split / f"class {number % 10}"
         folder.mkdir(parents=True, exist_ok=True)
-        x, y = (int(rng.integers(3 * length)) for length in size)
-        large.crop((x, y, x + size[0], y + size[1])).save(folder / f"{number}.{suffix}")
+        coarse = Image.fromarray(rng.integers(0, 256, (7, 7, 3), np.uint8))
+        pixels = np.asarray(coarse.resize(size, Image.Resampling.BILINEAR)) + fine
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.{suffix}")
     return place
 
 

@@ -136,7 +136,7 @@ def read_all(
     return Split(images[: len(kept)], numbers, Origin(dict(sizes), tuple(bad)))
 
 
-def opened(path: Path) -> Callable[[], Picture]:
+def opened(path: str | Path) -> Callable[[], Picture]:
     """Return the function that opens a file."""
     return lambda: Image.open(path)
 

@@ -12,7 +12,7 @@ import os
 from hashlib import blake2b
 from pathlib import Path
 
-from bakeoff.data.listing import visible_files
+from bakeoff.data.listing import by_parts, visible_files
 from bakeoff.files import sha256_text, unwritable, write_text
 
 LISTINGS = Path("resources/listings")
@@ -35,15 +35,18 @@ def folder_digest(folder: Path) -> str:
         found[name] = kept
     if changed or len(found) != len(known):
         _save(file, found)
-    contents = sorted((name.split(os.sep), kept[1]) for name, kept in found.items())  # noqa: PTH206
-    return sha256_text(repr(contents))
+    digest = blake2b(digest_size=32)
+    for name in sorted(found, key=by_parts):
+        digest.update(f"{name}\0{found[name][1]}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def names_digest(folder: Path) -> str:
     """Return the digest of names and sizes alone, by which earlier versions knew a folder."""
-    files = _files(folder)
-    found = sorted((name.split(os.sep), (name, state[0])) for name, _, state in files)  # noqa: PTH206
-    return sha256_text(repr([each for _, each in found]))
+    found = sorted(
+        ((name, state[0]) for name, _, state in _files(folder)), key=lambda f: by_parts(f[0])
+    )
+    return sha256_text(repr(found))
 
 
 def _files(folder: Path) -> list[tuple[str, str, State]]:

@@ -152,7 +152,7 @@ def is_same(path: Path, then: FileState, *, thorough: bool = False) -> bool:
     """
     status = path.stat()
     if path.is_dir():
-        return then.digest in (folder_digest(path), names_digest(path))
+        return then.digest == folder_digest(path) or then.digest == names_digest(path)
     if status.st_size != then.size:
         return False
     if status.st_size > SMALL and not thorough:

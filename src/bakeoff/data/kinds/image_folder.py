@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from bakeoff.data.config import DataDescription
-from bakeoff.data.listing import visible_files
+from bakeoff.data.listing import by_parts, visible_files
 from bakeoff.data.own import OwnConfig, checked
 from bakeoff.errors import UserError
 from bakeoff.settings import Seed
@@ -70,7 +70,7 @@ class Data(OwnConfig):
             found = [
                 (path, label) for label, name in enumerate(names) for path in files.get(name, ())
             ]
-            sources = [(str(path), opened(path)) for path, _ in found]
+            sources = [(path, opened(path)) for path, _ in found]
             labels = [label for _, label in found]
             skip = self.skip_unreadable
             return read_all(sources, labels, self.image_size, self.aspect, skip_unreadable=skip)
@@ -138,7 +138,7 @@ class Data(OwnConfig):
                 )
         return sorted(first)
 
-    def _files(self, folder: Path) -> dict[str, list[Path]]:
+    def _files(self, folder: Path) -> dict[str, list[str]]:
         """Return {class: its files, sorted}; without hidden ones; links are followed, but never in a circle."""
         if not folder.is_dir():
             raise UserError(f"data.path: '{folder}' is no folder; expected {self.WHAT}.")
@@ -146,10 +146,10 @@ class Data(OwnConfig):
 
 
 @lru_cache(maxsize=16)
-def _listed(folder: Path) -> dict[str, list[Path]]:
+def _listed(folder: Path) -> dict[str, list[str]]:
     """Return the files of each class folder. Each parse asks often, and there may be 200,000 of them."""
     return {
-        entry.name: sorted(map(Path, visible_files(entry)))
+        entry.name: sorted(visible_files(entry), key=by_parts)
         for entry in sorted(folder.iterdir())
         if entry.is_dir() and not entry.name.startswith(".")
     }
