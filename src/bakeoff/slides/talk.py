@@ -222,7 +222,10 @@ def framework(deck: Deck, results: Results, words: Words, steps: Sequence[tuple[
 def overall(deck: Deck, results: Results, words: Words) -> None:
     """5: accuracy of all variants, and whether one is ahead."""
     head = findings.headline(results)
-    page = deck.topic(words.say("overall.kicker"), words.tell(head))
+    kicker = [words.say("overall.kicker")]
+    if words.metric == "balanced":
+        kicker.append(words.say("overall.balanced"))
+    page = deck.topic(words.dots(kicker), words.tell(head))
     chart, side = page.body.columns(1, 1.3, gap=20)
     shown = findings.networks(results)[:MOST_BARS]
     baselines = findings.baselines(results)
@@ -251,10 +254,7 @@ def overall(deck: Deck, results: Results, words: Words) -> None:
     if results.repeated:
         key = "colours_baseline" if any(row in baselines for row in shown) else "colours"
         _, below = side.top_part(sum(sheet.heights))
-        captions = [words.say(f"overall.{key}")]
-        if words.metric == "balanced":
-            captions.append(words.say("overall.balanced"))
-        page.write(below, [Paragraph(caption, CAPTION) for caption in captions], (15, 14))
+        page.write(below, [Paragraph(words.say(f"overall.{key}"), CAPTION)], (15, 14))
     speak(page, words, SECONDS["overall"], words.say("overall.notes"), words.tell(head), *texts)
 
 
