@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from bakeoff.files import read_json
 from tests.support import fake_study
 from tests.support.analysis import edit, make, variant
 from tests.support.fake_study import FakeStudy
+
+GPU = "Tesla V100-SXM2-16GB"
 
 # ---- Comparison ----------------------------------------------------------------------------------
 
@@ -259,3 +262,43 @@ def test_the_accuracy_without_copies_of_training_images_stands_beside_and_decide
     assert "Of the 400 test images, 3 also stand in train, or nearly do" in text
     assert "copies" not in (plain / "comparison/models.md").read_text()
     assert without["without_copies_mean"].isna().all()
+
+
+# ---- How latencies were measured -----------------------------------------------------------------
+
+
+def test_the_protocol_of_latencies_is_told_with_them_and_is_that_of_the_code(
+    full: Path, tmp_path: Path
+) -> None:
+    text = (full / "comparison/models.md").read_text()
+    told = (
+        "Latency: the forward pass of one image in float32, the median over a second of passes, at least five, after "
+        f"three to warm up; throughput (inference_images_per_s) in batches of 256 on {GPU}."
+    )
+    # Markdown escapes the underscores.
+    assert told in text.replace("\\_", "_")
+    from bakeoff.evaluation.cost import WARM_UP, latency_ms  # noqa: PLC0415  (torch, for this test alone)
+
+    assert WARM_UP == 3
+    assert inspect.signature(latency_ms).parameters["seconds"].default == 1.0
+    study = FakeStudy((variant("net", 60.0), variant("other", 50.0)))
+    root = make(tmp_path, study)
+    assert "Latency: " in (root / "comparison/models.md").read_text()
+    profile = root / "profiles/other.json"
+    profile.write_text(profile.read_text().replace(GPU, "another"))
+    compare(
+        read_json(root / "specs/comparison.json"),
+        root / "runs",
+        root / "profiles",
+        root / "comparison",
+    )
+    assert "on 2 devices, which do not compare" in (root / "comparison/models.md").read_text()
+    for file in (root / "profiles").iterdir():
+        file.unlink()
+    compare(
+        read_json(root / "specs/comparison.json"),
+        root / "runs",
+        root / "profiles",
+        root / "comparison",
+    )
+    assert "Latency: " not in (root / "comparison/models.md").read_text()

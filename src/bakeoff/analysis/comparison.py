@@ -154,7 +154,8 @@ def compare(
     display = {entry["variant"]: entry.get("display", entry["variant"]) for entry in entries}
     decides = NAMES[networks.metric]
     diverged = networks.told(display)
-    caption = MODELS_CAPTION.format(metric=decides) + _copies(networks, copies) + diverged
+    caption = MODELS_CAPTION.format(metric=decides) + _copies(networks, copies)
+    caption += _protocol(models) + diverged
     tables = {
         "runs": (run_table(networks), RUN_COLUMNS, RUNS_CAPTION),
         "pairwise": (pairs, PAIR_COLUMNS, PAIRS_CAPTION.format(metric=decides)),
@@ -235,6 +236,30 @@ def _copies(networks: Networks, copies: Sequence[int]) -> str:
     )
 
 
+def _protocol(models: pd.DataFrame) -> str:
+    """Return a sentence for the caption on how latencies were measured; empty where none was.
+
+    As `bakeoff.evaluation.cost` measures, which loads torch and so cannot be asked here.
+    """
+    measured = models[models["latency_ms"].notna()]
+    if measured.empty:
+        return ""
+    devices = sorted(set(measured["latency_device"]))
+    batches = ", ".join(
+        f"{batch:.0f}" for batch in sorted(set(measured["inference_batch"].dropna()))
+    )
+    where = (
+        f" on {devices[0]}"
+        if len(devices) == 1
+        else f"; on {len(devices)} devices, which do not compare"
+    )
+    throughput = f"; throughput (inference_images_per_s) in batches of {batches}" if batches else ""
+    return (
+        f" Latency: the forward pass of one image in float32, the median over a second of passes, at least five, after "
+        f"three to warm up{throughput}{where}."
+    )
+
+
 def model_table(
     entries: Sequence[Mapping[str, Any]],
     found: Networks,
@@ -295,7 +320,9 @@ def model_table(
                 "device": " + ".join(sorted(set(network.scores["device"]))),
                 "latency_ms": profile.get("latency_ms", np.nan),
                 "inference_images_per_s": profile.get("inference_images_per_s", np.nan),
+                "inference_batch": profile.get("batch", np.nan),
                 "latency_device": profile.get("device", ""),
+                "latency_threads": profile.get("threads", np.nan),
                 "param_efficiency": each.mean[k] / params_m,
                 "run": network.name,
             }
