@@ -164,3 +164,19 @@ def test_both_languages_have_the_same_words() -> None:
     for key, english in words["en"].items():
         fields = set(re.findall(r"\{(\w+)\}", english))
         assert fields == set(re.findall(r"\{(\w+)\}", words["zh"][key])), key
+
+
+def test_both_accuracies_are_shown_where_classes_have_different_numbers_of_images(
+    page: Path, tmp_path: Path
+) -> None:
+    def shown(page: Path) -> dict[str, str]:
+        columns = content_of(page)["tables"]["models"]["columns"]
+        return {column["name"]: column["title"]["en"] for column in columns if column["shown"]}
+
+    assert shown(page)["score_mean"] == "Top-1 (%)"
+    assert not {"top1_mean", "balanced_mean", "without_copies_mean"} & set(shown(page))
+    uneven = replace(STUDY, uneven=True, metric="balanced", copies=(1, 2))
+    found = shown(make_page(tmp_path / "root", uneven))
+    assert found["score_mean"] == "Balanced accuracy (%)"
+    assert found["top1_mean"] == "Top-1 (%)" and found["macro_f1_mean"] == "Macro F1 (%)"
+    assert found["without_copies_mean"] == "Without copies of training images (%)"

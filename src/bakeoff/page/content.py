@@ -21,6 +21,7 @@ from bakeoff.analysis.comparison import (
     MODEL_COLUMNS,
     PAIR_COLUMNS,
     RUN_COLUMNS,
+    model_columns,
 )
 from bakeoff.analysis.runs import Run, load_runs
 from bakeoff.analysis.tables import Column, read_table
@@ -146,7 +147,8 @@ def _runs(root: Path, seeds: Mapping[str, Sequence[int]]) -> dict[str, list[Run]
 
 def _table(named: Named, table: pd.DataFrame, metric: Metric) -> dict[str, Any]:
     """Return a table as the page has it: columns, and rows as lists with null for what is not known."""
-    first = [column for column in named.columns if column.name in table]
+    columns_of_all = model_columns(table) if named.kind == "models" else named.columns
+    first = [column for column in columns_of_all if column.name in table]
     known = {column.name for column in first}
     bounds = {name for column in first for name in column.interval or ()}
     more = [Column(name, name, ",.2f") for name in MORE.get(named.kind, ()) if name in table]
