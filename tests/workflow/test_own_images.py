@@ -39,7 +39,7 @@ def small() -> list[str]:
 def test_a_folder_of_photographs_becomes_a_deck(project: Project) -> None:
     text = (REPOSITORY / "docs" / "own-data.md").read_text(encoding="utf-8")
     commands = re.findall(r"^    snakemake (.*)$", text, flags=re.MULTILINE)
-    assert len(commands) == 2
+    assert len(commands) == 3
     for command in commands:
         done = project.snakemake(*command.split(), "--config", *small())
         assert done.returncode == 0, done.stdout + done.stderr
