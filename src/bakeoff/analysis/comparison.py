@@ -174,23 +174,17 @@ def model_columns(models: pd.DataFrame) -> tuple[Column, ...]:
     Where the classes have different numbers of test images, the accuracy that does not decide and macro F1 stand
     beside the one that does.
     """
-    columns: tuple[Column, ...] = MODEL_COLUMNS
+    beside: list[Column] = []
+    if not np.allclose(models["top1_mean"], models["balanced_mean"]):
+        other: Metric = "top1" if models["metric"].iloc[0] == "balanced" else "balanced"
+        bounds = (f"{other}_ci_low", f"{other}_ci_high")
+        beside.append(Column(f"{other}_mean", f"{TITLES[other]} (%)", ",.2f", bounds))
+        beside.append(Column("macro_f1_mean", "Macro F1 (%)", ",.2f"))
     if models["without_copies_mean"].notna().any():
         bounds = ("without_copies_ci_low", "without_copies_ci_high")
-        place = [column.name for column in columns].index("score_sd") + 1
-        copies = Column("without_copies_mean", "Without copies (%)", ",.2f", bounds)
-        columns = (*columns[:place], copies, *columns[place:])
-    if np.allclose(models["top1_mean"], models["balanced_mean"]):
-        return columns
-    other: Metric = "top1" if models["metric"].iloc[0] == "balanced" else "balanced"
-    place = [column.name for column in columns].index("score_sd") + 1
-    beside = (
-        Column(
-            f"{other}_mean", f"{TITLES[other]} (%)", ",.2f", (f"{other}_ci_low", f"{other}_ci_high")
-        ),
-        Column("macro_f1_mean", "Macro F1 (%)", ",.2f"),
-    )
-    return (*columns[:place], *beside, *columns[place:])
+        beside.append(Column("without_copies_mean", "Without copies (%)", ",.2f", bounds))
+    place = [column.name for column in MODEL_COLUMNS].index("score_sd") + 1
+    return (*MODEL_COLUMNS[:place], *beside, *MODEL_COLUMNS[place:])
 
 
 def comparison_tables(
@@ -273,7 +267,8 @@ def model_table(
     networks = found.finished
     each, seeds_vary = intervals(means), uneven(means)
     by_metric: dict[str, Intervals] = {"score": each}
-    by_metric |= {name: intervals(found.means(name)) for name in NAMES}
+    for metric in NAMES:
+        by_metric[metric] = each if metric == found.metric else intervals(found.means(metric))
     places = {name: place for place, name in enumerate(networks)}
     rows = []
     for entry in entries:
@@ -292,8 +287,8 @@ def model_table(
                 "epochs": int(network.scores["epochs"].min()),
                 "metric": found.metric,
                 **{
-                    f"{metric}_{part}": values[k]
-                    for metric, of in by_metric.items()
+                    f"{which}_{part}": values[k]
+                    for which, of in by_metric.items()
                     for part, values in (
                         *(("mean", of.mean), ("sd", of.sd), ("ci_low", of.low)),
                         *(("ci_high", of.high), ("error", of.error)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bakeoff.data.dataset import Images, Labels, Split
-from bakeoff.files import atomic_path
+from bakeoff.files import write_csv
 
 FILE = "duplicates.csv"
 COLUMNS = ("group", "split", "row", "class")
@@ -82,12 +81,12 @@ class Duplicates:
         return said
 
 
-def find_duplicates(train: Split, test: Split) -> Duplicates:
+def find_duplicates(train: Split, test: Split, equal: Labels | None = None) -> Duplicates:
     """Return the equal images of both splits; train includes those held out.
 
-    16 bytes are kept of each image (BLAKE2b), whatever its size.
+    16 bytes are kept of each image (BLAKE2b), whatever its size. `equal` is what `equal_images` said, if it was asked.
     """
-    inverse = equal_images(train, test)
+    inverse = equal_images(train, test) if equal is None else equal
     _, first, counts = np.unique(inverse, return_index=True, return_counts=True)
     rows = np.flatnonzero(counts[inverse] > 1)
     # Groups are numbered by their first image, so that the file reads in the order of the data.
@@ -111,14 +110,8 @@ def equal_images(train: Split, test: Split) -> Labels:
 
 def write_duplicates(root: Path, duplicates: Duplicates, classes: Sequence[str]) -> None:
     """Write `duplicates.csv` to the folder `root` atomically; without duplicates it has its heading alone."""
-    with (
-        atomic_path(root / FILE) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for copy in duplicates.copies:
-            writer.writerow((copy.group, copy.split, copy.row, classes[copy.label]))
+    rows = ((c.group, c.split, c.row, classes[c.label]) for c in duplicates.copies)
+    write_csv(root / FILE, COLUMNS, rows)
 
 
 def _digests(images: Images) -> np.ndarray[tuple[int], np.dtype[np.bytes_]]:

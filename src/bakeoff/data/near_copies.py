@@ -8,8 +8,6 @@ have no such hash; those of them that are equal are exact copies.
 
 from __future__ import annotations
 
-import csv
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +15,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.data.dataset import Images, Split
+from bakeoff.data.dataset import Images, Labels, Split
 from bakeoff.data.duplicates import equal_images
-from bakeoff.files import atomic_path
+from bakeoff.files import write_csv
 
-log = logging.getLogger(__name__)
 FILE = "near_copies.csv"
 COLUMNS = ("split", "row", "class", "of_split", "of_row", "of_class", "likeness", "mirrored")
 ALIKE = 0.98
@@ -82,17 +79,18 @@ class NearCopies:
         return said
 
 
-def find_near_copies(train: Split, test: Split) -> NearCopies:
+def find_near_copies(train: Split, test: Split, equal: Labels | None = None) -> NearCopies:
     """Return the images that are nearly the same as another one, without those that are equal to the last bit.
 
-    All pairs are compared, a block of images at a time: for 60,000 images some ten seconds of a processor.
+    All pairs are compared, a block of images at a time: for 60,000 images some twenty seconds of a processor. `equal`
+    is what `equal_images` said, if it was asked.
     """
     splits = (("train", train), ("test", test))
     names = [name for name, split in splits for _ in range(len(split.fine))]
     rows = [row for _, split in splits for row in range(len(split.fine))]
     labels = np.concatenate([train.fine, test.fine])
     hashes = [np.concatenate(parts) for parts in zip(*(map(_hashes, (train, test))), strict=True)]
-    equal = equal_images(train, test)
+    equal = equal_images(train, test) if equal is None else equal
     found = []
     for j, i, likeness, mirrored in _pairs(hashes[0], hashes[1], equal, len(train.fine)):
         of = (names[i], rows[i], int(labels[i]))
@@ -102,18 +100,14 @@ def find_near_copies(train: Split, test: Split) -> NearCopies:
 
 def write_near_copies(root: Path, copies: NearCopies, classes: Sequence[str]) -> None:
     """Write `near_copies.csv` to the folder `root` atomically; without any it has its heading alone."""
-    with (
-        atomic_path(root / FILE) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for c in copies.copies:
-            own, of = (
-                (c.split, c.row, classes[c.label]),
-                (c.of_split, c.of_row, classes[c.of_label]),
-            )
-            writer.writerow((*own, *of, f"{c.likeness:.4f}", c.mirrored))
+    rows = (
+        (
+            *(c.split, c.row, classes[c.label], c.of_split, c.of_row, classes[c.of_label]),
+            *(f"{c.likeness:.4f}", c.mirrored),
+        )
+        for c in copies.copies
+    )
+    write_csv(root / FILE, COLUMNS, rows)
 
 
 def _pairs(

@@ -10,7 +10,7 @@ import numpy as np
 from bakeoff.data.config import DataConfig
 from bakeoff.data.dataset import Dataset, Images, Labels, Split
 from bakeoff.data.duplicates import FILE as DUPLICATES
-from bakeoff.data.duplicates import find_duplicates, write_duplicates
+from bakeoff.data.duplicates import equal_images, find_duplicates, write_duplicates
 from bakeoff.data.near_copies import FILE as NEAR_COPIES
 from bakeoff.data.near_copies import find_near_copies, write_near_copies
 from bakeoff.data.prepared import DataMeta, arrays_checksum, write_arrays, write_meta
@@ -50,7 +50,9 @@ def prepare(config: DataConfig, source: Path | None, out: Path) -> None:
     mean, std = channel_statistics(np.delete(train.images, validation, axis=0))
 
     write_arrays(out, train, test, validation, dataset.class_to_superclass)
-    duplicates, near = find_duplicates(train, test), find_near_copies(train, test)
+    equal = equal_images(train, test)
+    duplicates = find_duplicates(train, test, equal)
+    near = find_near_copies(train, test, equal)
     write_duplicates(Path(out), duplicates, dataset.classes)
     write_near_copies(Path(out), near, dataset.classes)
     for sentence in duplicates.sentences():

@@ -15,11 +15,9 @@ from bakeoff.figures import style
 from bakeoff.figures.sheet import Sheet, drawing
 
 SAMPLES, COLUMNS, GAP = 60, 12, 2
-NAMED, LEVEL, LETTERS = (
-    12,
-    5,
-    16,
-)  # classes whose names there is room for, and level ones; letters of one
+NAMED = 12  # classes whose names there is room for
+LEVEL = 5  # of them, how many stand level
+LETTERS = 16  # of a name
 TILE = 0.72  # inches
 
 
