@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.analysis.statistics import ALPHA, Contrasts, Means, contrasts, largest_t
+from bakeoff.analysis.statistics import ALPHA, Contrasts, Means, contrasts
 from inference import LIKE_A_STUDY, spreads
 
 IMAGES = 10_000
@@ -132,14 +132,12 @@ def grow(study: Study, design: Design, draws: int) -> tuple[bool, float, int]:
     a, b = pairs = np.triu_indices(len(accuracy), 1)
     real = accuracy[a] - accuracy[b]
     study.add(np.full(len(accuracy), design.start))
-    alpha = ALPHA / design.looks if design.spending else ALPHA
     missed, used = False, design.start * len(accuracy)
     for look in range(design.looks):
         means = study.means()
-        judged = contrasts(means, a, b, MARGIN, draws=draws)
-        limit = np.quantile(largest_t(means, a, b, draws), 1 - alpha, method="higher")
-        missed |= bool((np.abs(judged.delta - real) > limit * judged.error).any())
-        differs = np.abs(judged.delta) > limit * judged.error
+        judged = contrasts(means, a, b, MARGIN, draws, looks=design.looks if design.spending else 1)
+        missed |= bool(((judged.low > real) | (judged.high < real)).any())
+        differs = judged.p_adjusted < ALPHA
         open_ = ~differs & (judged.shown_within > MARGIN)
         if design.question == "the top":
             behind = np.zeros(len(accuracy), dtype=bool)

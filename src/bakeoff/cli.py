@@ -14,7 +14,13 @@ from bakeoff.launch.environment import settle
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake ends the process with 2."""
-    options = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    # What follows `settle` is Snakemake's.
+    mine = (
+        given[:1] if given[:1] == ["settle"] and given[1:2] not in (["-h"], ["--help"]) else given
+    )
+    options = parser.parse_args(mine, argparse.Namespace(rest=given[len(mine) :]))
     settle(os.environ)
     set_up_logging(None)
     with told_in_a_sentence(options.command):
@@ -53,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     archive.add_argument("--out", type=Path, required=True, help="the archive, a .tar.gz")
     archive.add_argument("--weights", action="store_true", help="pack the weights of the runs too")
 
+    command("settle", _settle, "add seeds until the questions are settled or the budget is spent")
+
     verify = command(
         "verify", _verify, "check results: every file, the runs, the tables, the slides"
     )
@@ -79,6 +87,13 @@ def _archive(options: argparse.Namespace) -> None:
     from bakeoff.provenance.printing import print_manifest
 
     print_manifest(options.out, pack(options.root, options.out, weights=options.weights))
+
+
+def _settle(options: argparse.Namespace) -> None:
+    from bakeoff.settle import settle_until_done
+
+    if code := settle_until_done(options.rest):
+        sys.exit(code)
 
 
 def _verify(options: argparse.Namespace) -> None:

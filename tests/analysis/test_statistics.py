@@ -17,12 +17,15 @@ from statsmodels.stats.power import TTestIndPower
 from statsmodels.stats.weightstats import ttost_ind
 
 from bakeoff.analysis.statistics import (
+    ALPHA,
+    DRAWS,
     Answers,
     Contrasts,
     Means,
     contrasts,
     front_shares,
     intervals,
+    largest_t,
     summarise,
     uneven,
 )
@@ -386,3 +389,24 @@ def test_the_fixed_design_that_finds_as_much_lies_between_those_that_were_tried(
     tried = {s: looks.Outcome(0.0, 0.0, found, 6.0 * s) for s, found in ((3, 20.0), (5, 60.0))}
     assert looks.as_many(40.0, tried) == 24
     assert np.isnan(looks.as_many(61.0, tried))
+
+
+def test_looks_divide_the_level() -> None:
+    rng = np.random.default_rng(5)
+    answers = [
+        Answers(tuple(range(3)), rng.random((3, 400)) < share) for share in (0.5, 0.55, 0.62, 0.7)
+    ]
+    means = summarise(answers)
+    a, b = np.triu_indices(4, 1)
+    once, four = contrasts(means, a, b, 5.0), contrasts(means, a, b, 5.0, looks=4)
+    assert (four.p_adjusted == np.minimum(1, 4 * once.p_adjusted)).all()
+    assert ((four.p_adjusted < ALPHA) == ((four.low > 0) | (four.high < 0))).all()
+    # All intervals have one quantile, that of 98.75 %.
+    largest = largest_t(means, a, b, DRAWS)
+    wide = np.quantile(largest, 1 - ALPHA / 4, method="higher")
+    assert four.high - four.delta == pytest.approx(wide * four.error)
+    narrow = np.quantile(largest, 1 - ALPHA / 2, method="higher")
+    assert four.shown_within == pytest.approx(np.abs(four.delta) + narrow * four.error)
+    assert (four.detectable > once.detectable).all()
+    settles = np.isfinite(four.more_seeds)
+    assert (four.more_seeds[settles] >= np.nan_to_num(once.more_seeds[settles])).all()

@@ -79,6 +79,7 @@ class FakeStudy:
     seed_sd: float = 0.5  # SD between seeds, points
     metric: str = "top1"
     copies: tuple[int, ...] = ()  # rows of the test images that also stand in train
+    looks: int = 1  # at how many it is judged at most
     uneven: bool = False  # whether classes have different numbers of test images
 
     @property
@@ -89,6 +90,7 @@ class FakeStudy:
             "protocol": self.protocol,
             "epochs": self.epochs,
             "metric": self.metric,
+            "looks": self.looks,
         }
 
 

@@ -117,6 +117,10 @@ wildcard_constraints:
 STALE = f".snakemake/bakeoff/stale-{os.getpid()}-{os.urandom(4).hex()}"
 TRACKED = []
 TOLD = 4
+NO_SETTLE = (
+    "settle: the configuration does not say what may be spent. Add settle: {gpu_hours: 20} to it, before the study is "
+    "looked at if that can be; docs/statistics.md says what it does."
+)
 # Targets that make nothing: rules of staleness.smk and provenance.smk.
 QUESTIONS = {"why", "clean_orphans", "trace"}
 
@@ -225,6 +229,8 @@ def before_the_first_job():
         # A question writes nothing among results, and may be asked while they are made.
         return
     try:
+        if "settle" in planned and STUDY.config.settle is None:
+            raise UserError(NO_SETTLE)
         if "archive" in planned:
             check_packable(Path(ROOT), RESOLVED.specs["pack"]["configuration"])
         hold()

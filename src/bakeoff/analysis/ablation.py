@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.analysis.networks import NetworkRuns, Networks, load_networks, same_network_as
+from bakeoff.analysis.statistics import LEVEL
 from bakeoff.analysis.tables import Column, titled, write_table
 from bakeoff.analysis.verdicts import JUDGED, judge
 from bakeoff.errors import UserError, did_you_mean
+from bakeoff.study.growth import looks_of, told_of_looks
 from bakeoff.study.metric import NAMES, metric_of
 
 ABLATION = (
@@ -80,6 +82,7 @@ def ablate(spec: Mapping[str, Any], runs_dir: str | Path, out: str | Path) -> No
         "settle it. With one seed there is no verdict, and an arm that is the same network as the baseline is not "
         "tested."
         + _fewer_seeds(table)
+        + told_of_looks(looks_of(spec), LEVEL)
         + networks.told({arm["run"]: arm["arm"] for arm in spec["arms"]})
     )
     # A row is the same network as another arm, or as a variant that is none.
@@ -114,7 +117,7 @@ def arm_table(spec: Mapping[str, Any], found: Networks) -> pd.DataFrame:
     places = {name: place for place, name in enumerate(networks)}
     tested = [name for name in networks if name != baseline.name]
     a = np.array([places[name] for name in tested], dtype=int)
-    judged = judge(means, a, np.full(len(a), places[baseline.name]), spec["margin"])
+    judged = judge(means, a, np.full(len(a), places[baseline.name]), spec["margin"], looks_of(spec))
     hours = {name: _gpu_hours(network) for name, network in networks.items()}
     judged["more_gpu_hours"] = judged["more_seeds"] * [
         hours[name] + hours[baseline.name] for name in tested

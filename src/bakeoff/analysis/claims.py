@@ -26,8 +26,10 @@ from bakeoff.analysis.claim_measures import (
 )
 from bakeoff.analysis.claim_reasons import reason
 from bakeoff.analysis.comparison import COSTS, PAIRWISE
+from bakeoff.analysis.statistics import LEVEL
 from bakeoff.analysis.tables import Column, format_number, read_table, write_table
 from bakeoff.study.claims import KINDS, AnyPart, ClaimConfig, Requires
+from bakeoff.study.growth import looks_of, told_of_looks
 from bakeoff.study.metric import NAMES, metric_of
 
 MODELS_NEEDED = (
@@ -88,7 +90,8 @@ def judge_claims(
     claims = [ClaimConfig.model_validate(claim) for claim in spec["claims"]]
     titles = spec["datasets"]
     rows = [claim_row(claim, spec["study"], tables, titles) for claim in claims]
-    write_table(pd.DataFrame(rows, columns=CLAIMS), COLUMNS, Path(out_dir) / "claims.csv", CAPTION)
+    caption = CAPTION + told_of_looks(looks_of(spec), LEVEL)
+    write_table(pd.DataFrame(rows, columns=CLAIMS), COLUMNS, Path(out_dir) / "claims.csv", caption)
 
 
 def claim_row(

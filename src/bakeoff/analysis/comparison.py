@@ -17,12 +17,22 @@ from bakeoff.analysis.networks import (
     read_superclasses,
     same_network_as,
 )
-from bakeoff.analysis.statistics import Answers, Intervals, Means, front_shares, intervals, uneven
+from bakeoff.analysis.statistics import (
+    ALPHA,
+    LEVEL,
+    Answers,
+    Intervals,
+    Means,
+    front_shares,
+    intervals,
+    uneven,
+)
 from bakeoff.analysis.tables import Column, titled, write_table
 from bakeoff.analysis.verdicts import JUDGED, judge, standing, worse_than
 from bakeoff.data.reading import load_reading
 from bakeoff.errors import UserError
 from bakeoff.files import read_json
+from bakeoff.study.growth import looks_of, told_of_looks
 from bakeoff.study.metric import NAMES, TITLES, Metric, metric_of
 
 MODEL_COLUMNS = (
@@ -149,16 +159,18 @@ def compare(
         )
     copies = () if reading is None else load_reading(reading).copies
     profiles = Path(profiles_dir)
-    models, pairs = comparison_tables(entries, networks, spec["margin"], profiles, copies)
+    looks = looks_of(spec)
+    models, pairs = comparison_tables(entries, networks, spec["margin"], profiles, copies, looks)
     out = Path(out_dir)
     display = {entry["variant"]: entry.get("display", entry["variant"]) for entry in entries}
     decides = NAMES[networks.metric]
     diverged = networks.told(display)
     caption = MODELS_CAPTION.format(metric=decides) + _copies(networks, copies)
-    caption += _protocol(models) + diverged
+    grows = told_of_looks(looks, LEVEL)
+    caption += _protocol(models) + grows + diverged
     tables = {
         "runs": (run_table(networks), RUN_COLUMNS, RUNS_CAPTION),
-        "pairwise": (pairs, PAIR_COLUMNS, PAIRS_CAPTION.format(metric=decides)),
+        "pairwise": (pairs, PAIR_COLUMNS, PAIRS_CAPTION.format(metric=decides) + grows),
         "families": (family_table(models), FAMILY_COLUMNS, FAMILIES_CAPTION),
         "models": (models, model_columns(models), caption),
     }
@@ -193,6 +205,7 @@ def comparison_tables(
     margin: float,
     profiles_dir: Path,
     copies: Sequence[int] = (),
+    looks: int = 1,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the table of the variants and that of their pairs, decided once for both.
 
@@ -202,20 +215,20 @@ def comparison_tables(
     finished = networks.finished
     means = networks.means()
     known = [entry for entry in entries if entry["run"] in finished]
-    models = model_table(known, networks, means, profiles_dir)
-    models = models.join(_without_copies(networks, copies), on="run")
+    models = model_table(known, networks, means, profiles_dir, looks)
+    models = models.join(_without_copies(networks, copies, looks), on="run")
     models["diverged"] = models["run"].map(networks.count_diverged)
-    pairs = pairwise_table(models, finished, means, margin)
+    pairs = pairwise_table(models, finished, means, margin, looks)
     return with_standing(models, pairs), pairs
 
 
-def _without_copies(networks: Networks, copies: Sequence[int]) -> pd.DataFrame:
+def _without_copies(networks: Networks, copies: Sequence[int], looks: int) -> pd.DataFrame:
     """Return the accuracies on the test images that do not stand in train, by network; NaN where all do, or none."""
     names, columns = list(networks.finished), ("mean", "ci_low", "ci_high")
     found = pd.DataFrame(np.nan, index=names, columns=[f"without_copies_{c}" for c in columns])
     kept = np.setdiff1d(np.arange(len(networks.labels)), copies)
     if len(copies) and len(kept) > 1:
-        each = intervals(networks.on(kept).means())
+        each = intervals(networks.on(kept).means(), 1 - ALPHA / looks)
         found[:] = np.stack([each.mean, each.low, each.high], axis=1)
     return found
 
@@ -259,16 +272,20 @@ def model_table(
     found: Networks,
     means: Means,
     profiles_dir: Path,
+    looks: int = 1,
 ) -> pd.DataFrame:
     """Return one row per variant, the most accurate first; `means` are those of `found` by its metric.
 
     Ranks count networks: variants that are the same network share one.
     """
     networks = found.finished
-    each, seeds_vary = intervals(means), uneven(means)
+    level = 1 - ALPHA / looks
+    each, seeds_vary = intervals(means, level), uneven(means)
     by_metric: dict[str, Intervals] = {"score": each}
     for metric in NAMES:
-        by_metric[metric] = each if metric == found.metric else intervals(found.means(metric))
+        by_metric[metric] = (
+            each if metric == found.metric else intervals(found.means(metric), level)
+        )
     places = {name: place for place, name in enumerate(networks)}
     rows = []
     for entry in entries:
@@ -362,7 +379,11 @@ def family_table(models: pd.DataFrame) -> pd.DataFrame:
 
 
 def pairwise_table(
-    models: pd.DataFrame, networks: Mapping[str, NetworkRuns], means: Means, margin: float
+    models: pd.DataFrame,
+    networks: Mapping[str, NetworkRuns],
+    means: Means,
+    margin: float,
+    looks: int = 1,
 ) -> pd.DataFrame:
     """Return one row per pair of variants, the higher ranked first.
 
@@ -371,7 +392,7 @@ def pairwise_table(
     places = {name: place for place, name in enumerate(networks)}
     pairs = list(combinations(dict.fromkeys(models["run"]), 2))
     a, b = (np.array([places[pair[side]] for pair in pairs], dtype=int) for side in (0, 1))
-    judged = judge(means, a, b, margin)
+    judged = judge(means, a, b, margin, looks)
     hours = {name: network.scores["gpu_hours"].mean() for name, network in networks.items()}
     judged["more_gpu_hours"] = judged["more_seeds"] * [
         hours[x] + hours[y] or np.nan for x, y in pairs

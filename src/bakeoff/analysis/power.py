@@ -22,6 +22,7 @@ from bakeoff.analysis.claims import accepted
 from bakeoff.analysis.statistics import LEVEL, MOST_SEEDS, POWER
 from bakeoff.analysis.tables import Column, read_table, write_table
 from bakeoff.study.claims import ClaimConfig, Measure
+from bakeoff.study.growth import looks_of, told_of_looks
 
 COLUMNS = (
     Column("order", "Order", ",.0f"),
@@ -37,6 +38,7 @@ COLUMNS = (
 )
 NEVER = "no number of seeds: the test images leave it open"
 ONE_SEED = "one seed: a second one is needed before this can be told"
+LOOKING_AGAIN = " Looking again after adding seeds raises the error rate; see docs/statistics.md."
 MOST_LINES = 12
 SHARES = "of its seeds, all come with the questions before"
 
@@ -57,6 +59,8 @@ class Question:
     runs: tuple[str, ...]
     more_seeds: float
     why: str = ""
+    topic: str = ""
+    """Name of the ablation, or id of the claim."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,8 @@ def write_power(
     caption = (
         f"What the study leaves open. Order: what is settled for the fewest more {unit} comes first; seeds that a "
         "network gets for one question count for all. More seeds: on each side; they settle it with 80 % probability "
-        f"if the truth is what was measured. Cost in {price['currency']}. Looking again after adding seeds raises the "
-        "error rate; see docs/statistics.md."
-    )
+        f"if the truth is what was measured. Cost in {price['currency']}."
+    ) + (told_of_looks(looks_of(spec), LEVEL) or LOOKING_AGAIN)
     write_table(table, COLUMNS, root / "power" / "power.csv", caption)
     return in_words(table, unit, price["currency"])
 
@@ -216,12 +219,15 @@ def _arms(name: str, table: pd.DataFrame) -> list[Question]:
             f"{row['arm']} or {row['baseline']}",
             row,
             (row["run"], baseline.iloc[0]),
+            name,
         )
         for row in open_.to_dict("records")
     ]
 
 
-def _question(kind: str, text: str, row: Mapping[Any, Any], runs: tuple[str, ...]) -> Question:
+def _question(
+    kind: str, text: str, row: Mapping[Any, Any], runs: tuple[str, ...], topic: str = ""
+) -> Question:
     single = row["verdict"] == "one seed"
     why = ONE_SEED if single else NEVER
     return Question(
@@ -231,6 +237,7 @@ def _question(kind: str, text: str, row: Mapping[Any, Any], runs: tuple[str, ...
         runs,
         row["more_seeds"],
         why if single or not math.isfinite(row["more_seeds"]) else "",
+        topic,
     )
 
 
@@ -251,6 +258,7 @@ def _claims(tables: Tables, claims: Mapping[str, ClaimConfig]) -> list[Question]
                 runs,
                 more,
                 "" if math.isfinite(more) else NEVER,
+                row["id"],
             )
         )
     return found

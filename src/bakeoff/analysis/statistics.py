@@ -248,30 +248,40 @@ def intervals(means: Means, level: float = LEVEL) -> Intervals:
 
 
 def contrasts(
-    means: Means, a: Indices, b: Indices, margin: float = np.nan, draws: int = DRAWS
+    means: Means,
+    a: Indices,
+    b: Indices,
+    margin: float = np.nan,
+    draws: int = DRAWS,
+    looks: int = 1,
 ) -> Contrasts:
     """Return the differences mean[a] - mean[b], M of them, as the answers to one question.
 
     Differences of which one side has a single seed are not tested and widen no other's interval. `margin` in
-    points is the one within which networks count as equivalent.
+    points is the one within which networks count as equivalent. Of a study that is judged at several `looks` the level
+    is divided over them (Bonferroni), so that what is said at any of them holds for all.
     """
     delta = means.mean[a] - means.mean[b]
     tested = (means.seeds[a] > 1) & (means.seeds[b] > 1)
     columns = np.full((10, len(a)), np.nan)
     if tested.any():
-        columns[:, tested] = _tested(means, a[tested], b[tested], margin / 100, draws)
+        columns[:, tested] = _tested(means, (a[tested], b[tested]), margin / 100, looks, draws)
     scales = np.array([100, 100, 1, 1, 1, 100, 100, 1, 100, 100])
     return Contrasts(100 * delta, *(columns * scales[:, None]))
 
 
-def _tested(means: Means, a: Indices, b: Indices, margin: float, draws: int) -> Floats:
+def _tested(
+    means: Means, pair: tuple[Indices, Indices], margin: float, looks: int, draws: int
+) -> Floats:
+    a, b = pair
     delta = means.mean[a] - means.mean[b]
     variance, df = _variance(means, a, b)
     error = np.sqrt(variance)
     t = np.abs(delta) / error
     largest = largest_t(means, a, b, draws)
-    # Two one-sided tests at 5 % each are an interval of 90 %.
-    wide, narrow = np.quantile(largest, [LEVEL, 2 * LEVEL - 1], method="higher")
+    # Two one-sided tests at 5 % each are an interval of 90 %; at one of several looks, of that much more.
+    alpha = ALPHA / looks
+    wide, narrow = np.quantile(largest, [1 - alpha, 1 - 2 * alpha], method="higher")
     low, high = np.clip([delta - wide * error, delta + wide * error], -1, 1)
     above = len(largest) - np.searchsorted(largest, t, side="left")
     return np.stack(
@@ -280,10 +290,10 @@ def _tested(means: Means, a: Indices, b: Indices, margin: float, draws: int) -> 
             high,
             df,
             2 * stats.t.sf(t, df),
-            (1 + above) / (1 + len(largest)),
+            np.minimum(1, looks * (1 + above) / (1 + len(largest))),
             np.abs(delta) + narrow * error,
             (wide + stats.t.ppf(POWER, df)) * error,
-            _more_seeds(means, (a, b), (float(wide), float(narrow)), margin),
+            _more_seeds(means, pair, (float(wide), float(narrow)), margin),
             error,
             np.sqrt(_of_images_alone(means, a, b)),
         ]

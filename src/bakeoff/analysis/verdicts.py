@@ -27,7 +27,7 @@ JUDGED = (
 """The columns of `judge`."""
 
 
-def judge(means: Means, a: Indices, b: Indices, margin: float) -> pd.DataFrame:
+def judge(means: Means, a: Indices, b: Indices, margin: float, looks: int = 1) -> pd.DataFrame:
     """Return the differences mean[a] - mean[b] with a verdict on `a` each, as the answers to one question.
 
     Columns (`JUDGED`): `delta` with its simultaneous interval `ci_low` to `ci_high` (points), `p_adjusted` for the
@@ -36,7 +36,7 @@ def judge(means: Means, a: Indices, b: Indices, margin: float) -> pd.DataFrame:
     `a` in percent, where the verdict is open, how many `more_seeds` on each side would settle it, and the standard
     `error` with the part of it, `image_error`, that no number of seeds takes away (points).
     """
-    found = contrasts(means, a, b, margin)
+    found = contrasts(means, a, b, margin, looks=looks)
     verdicts = [
         verdict(*cells, margin)
         for cells in zip(found.delta, found.p_adjusted, found.shown_within, strict=True)

@@ -31,6 +31,7 @@ KINDS = {
     "report": ("report", "reports"),
     "page": ("page", "pages"),
     "deck": ("deck", "decks"),
+    "settle": ("look at what is open", "looks at what is open"),
     "data_card": ("data card", "data cards"),
     "provenance": ("crate of provenance", "crates of provenance"),
     "model_cards": ("set of model cards", "sets of model cards"),

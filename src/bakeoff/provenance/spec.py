@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bakeoff.files import file_digest
 from bakeoff.jobs.code import CHECKOUT
 from bakeoff.models.registry import builder_modules
 from bakeoff.study.figures import find_figures
+from bakeoff.study.growth import rounds_file
 from bakeoff.study.specs import describe_study
 from bakeoff.study.study import Study
 
@@ -61,9 +63,11 @@ def pack_spec(study: Study, layers: Sequence[str], given: Mapping[str, Any]) -> 
     """
     builders = {variant.model["builder"] for variant in study.variants.values()}
     own = sorted(name.rpartition(":")[0] for name in builders - builder_modules().keys())
+    grown = [str(rounds_file(Path(study.root)))] if study.growth.rounds else []
+    files = [*layers, *dict(study.config.files).values(), *own, *grown]
     return {
         "name": study.name,
-        "configuration": list(dict.fromkeys([*layers, *dict(study.config.files).values(), *own])),
+        "configuration": list(dict.fromkeys(files)),
         "layers": list(layers),
         "command_line": dict(given),
     }

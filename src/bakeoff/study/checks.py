@@ -10,6 +10,7 @@ from bakeoff.errors import UserError, did_you_mean
 from bakeoff.models.weights_files import WeightsSource
 from bakeoff.study.claims import EXTREMES, AnyPart, ClaimConfig
 from bakeoff.study.config import AblationConfig, StudyConfig, VariantConfig
+from bakeoff.study.growth import GENERAL
 from bakeoff.study.layers import Layer, origin
 from bakeoff.study.root import check_root
 from bakeoff.training.recipe import Recipe
@@ -54,6 +55,7 @@ def cross_mistakes(whole: Whole, folder: Path) -> Iterator[str]:
     yield from _weights(whole)
     yield from _data(whole)
     yield from _claims(whole)
+    yield from _settle(whole)
     yield from _root(whole, folder)
 
 
@@ -167,6 +169,26 @@ def _claims(whole: Whole) -> Iterator[str]:
         for number, part in enumerate(claim.measure.parts):
             inside = f".of[{number}]" if claim.measure.of else ""
             yield from _measure(whole, part, f"{file}: {claim.id}.measure{inside}")
+
+
+def _settle(whole: Whole) -> Iterator[str]:
+    """Yield questions of `settle` that the study does not ask, and a design of which nothing could be judged."""
+    settle = whole.config.settle
+    if settle is None:
+        return
+    known = [*GENERAL, *whole.config.ablations, *(claim.id for claim in whole.claims)]
+    for index, name in enumerate(settle.questions):
+        if name not in known:
+            yield (
+                f"{whole.said('settle', 'questions')}: settle.questions[{index}] is '{name}', expected "
+                f"{', '.join(GENERAL)}, an ablation of the study or the id of a claim{did_you_mean(name, known)}."
+            )
+    for part, seeds in whole.config.seeds:
+        if len(seeds) < 2 and (part == "comparison" or whole.config.ablations):
+            yield (
+                f"{whole.said('seeds', part)}: seeds.{part} has one seed, of which nothing can be judged, so that "
+                "settle could not say how many more are needed. Give it at least two."
+            )
 
 
 def _measure(whole: Whole, part: AnyPart, where: str) -> Iterator[str]:

@@ -27,6 +27,7 @@ from bakeoff.settings import (
     Sha256,
 )
 from bakeoff.study.claims import ClaimConfig
+from bakeoff.study.growth import SettleConfig
 from bakeoff.study.metric import Metric
 from bakeoff.training.recipe import Recipe
 
@@ -101,6 +102,8 @@ class StudyConfig(Settings):
     """Differences within so many points count as equivalent, where that can be shown."""
     metric: Metric = "top1"
     """Which accuracy decides: top1 counts every test image the same, balanced every class."""
+    settle: SettleConfig | None = None
+    """Which questions `snakemake settle` adds seeds for, and what that may cost; null adds none."""
     variants: Annotated[Names, Field(min_length=1)]
     """Names from models.yaml, in the order of the comparison."""
     ablations: Names = ()

@@ -23,6 +23,7 @@ PARTS = frozenset(
             "records",
             "report",
             "runs",
+            "settle",
             "slides",
             "specs",
         ),

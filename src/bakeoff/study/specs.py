@@ -54,6 +54,7 @@ def study_specs(study: Study, networks: Mapping[str, Network]) -> Specs:
         "comparison": comparison_spec(study, runs),
         "claims": claims_spec(study),
         **{f"slides/{language}": slides_spec(study, runs, language) for language in LANGUAGES},
+        "settle": settle_spec(study, runs),
         "report": report_spec(study),
         "data_card": {"title": study.dataset.title["en"]},
         "page": page_spec(study, runs),
@@ -77,6 +78,10 @@ def seeds_needed(study: Study, runs: Mapping[str, str]) -> dict[str, tuple[int, 
         needed.setdefault(runs[name], set()).update(study.seeds["comparison"])
     for arm in study.arms():
         needed.setdefault(runs[arm.variant], set()).update(arm.seeds)
+    for name, seeds in study.growth.seeds().items():
+        # A variant that the study has no more needs none.
+        if (run := runs.get(name, name)) in needed:
+            needed[run].update(seeds)
     return {name: tuple(sorted(seeds)) for name, seeds in needed.items()}
 
 
@@ -188,6 +193,17 @@ def claims_spec(study: Study) -> dict[str, Any]:
     }
 
 
+def settle_spec(study: Study, runs: Mapping[str, str]) -> dict[str, Any]:
+    """Return what decides which seeds are added next, given the tables."""
+    settle = study.config.settle
+    return {
+        "study": describe_study(study),
+        "settle": None if settle is None else settle.model_dump(mode="json"),
+        "growth": study.growth.model_dump(mode="json"),
+        "runs": {name: list(seeds) for name, seeds in seeds_needed(study, runs).items()},
+    }
+
+
 def report_spec(study: Study) -> dict[str, Any]:
     """Return what decides the page with all tables and figures, given those."""
     # Claims name other data sets, and a reader of the page is told that this is not one of them.
@@ -256,6 +272,7 @@ def describe_study(study: Study) -> dict[str, Any]:
         "protocol": study.protocol,
         "epochs": min(int(recipe["epochs"]) for recipe in _recipes(study)),
         "metric": study.config.metric,
+        "looks": study.growth.looks,
     }
 
 

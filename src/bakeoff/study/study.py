@@ -23,6 +23,7 @@ from bakeoff.study.config import (
     TalkConfig,
     VariantConfig,
 )
+from bakeoff.study.growth import Growth, read_growth
 from bakeoff.study.layers import (
     Layer,
     laid_over,
@@ -73,6 +74,8 @@ class Study:
     talk: TalkConfig
     config: StudyConfig
     """The configuration as a whole, with what decides no result."""
+    growth: Growth = field(default_factory=Growth)
+    """The seeds that were added to it since, and at how many looks it is judged."""
     left_out: str = ""
     """One line about ablations that are left out, and why."""
 
@@ -150,6 +153,11 @@ def load_study(
         layers,
     )
     mistakes += [*wrong, *cross_mistakes(whole, folder)]
+    growth = Growth()
+    try:
+        growth = read_growth(folder / config.results_root, config.settle)
+    except UserError as error:
+        mistakes.append(str(error))
     plain = {
         name: Training(models[name], by_name, recipes[by_name])
         for name in used
@@ -186,6 +194,7 @@ def load_study(
         slides=slides,
         talk=parsed["talk"],
         config=config,
+        growth=growth,
     )
 
 
