@@ -498,7 +498,17 @@ def _limits(results: Results, words: Words, dataset: Value) -> list[Text]:
         limits.append(words.say("common.synthetic"))
     least, most = models.over("min", "seeds", whole), models.over("max", "seeds", whole)
     if results.repeated:
-        limits.append(words.say("conclusions.limit.seeds", seeds=words.span(least, most)))
+        span = words.span(least, most)
+        looks = (
+            study.value("study.looks", whole) if int(study.get("study.looks") or 1) > 1 else None
+        )
+        limits.append(
+            words.say("conclusions.limit.seeds", seeds=span)
+            if looks is None
+            else words.say(
+                "conclusions.limit.grown", seeds=span, looks=looks, confidence=rows.confidence()
+            )
+        )
         if least.content == 2:
             level, coverage = rows.confidence(), rows.coverage_of_two_seeds()
             limits.append(

@@ -255,6 +255,7 @@ TEMPLATES: Mapping[str, str] = {
     "conclusions.unknown": "",
     "conclusions.pipeline": "runs",
     "conclusions.limit.seeds": "seeds",
+    "conclusions.limit.grown": "confidence looks seeds",
     "conclusions.limit.two_seeds": "coverage confidence",
     "conclusions.limit.one_seed": "",
     "conclusions.limit.scope": "",

@@ -24,6 +24,11 @@ function say(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+// A note on intervals; of a study that grows, with what their level means.
+function ofIntervals(text) {
+  return DATA.study.looks > 1 ? `${text} ${say("looks_note", { looks: DATA.study.looks })}` : text;
+}
+
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -259,7 +264,7 @@ function matrix() {
   for (const verdict of ["better", "equivalent", "cannot tell", "worse"]) {
     legend.append(make("span", { class: "badge " + verdict.replace(/ /g, "-"), text: say("verdict_" + verdict) }), " ");
   }
-  return [make("p", { class: "note", text: say("pairs_note", { metric: say(DATA.study.metric) }) }), legend,
+  return [make("p", { class: "note", text: ofIntervals(say("pairs_note", { metric: say(DATA.study.metric) })) }), legend,
     make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": say("pairs") },
       make("table", { class: "matrix" }, make("caption", { text: say("pairs") }), make("thead", {}, head), body))];
 }
@@ -378,12 +383,12 @@ function curveControls() {
 
 const SECTIONS = {
   overview: () => [drawTable("models", say("overview"))],
-  scatter: () => [scatterControls(), figure("scatter", say("scatter")), familyLegend(), make("p", { class: "note", id: "scatter-note" }), make("p", { class: "note", text: say("interval_each") })],
+  scatter: () => [scatterControls(), figure("scatter", say("scatter")), familyLegend(), make("p", { class: "note", id: "scatter-note" }), make("p", { class: "note", text: ofIntervals(say("interval_each")) })],
   curves: () => [...curveControls(), figure("curves", say("curves")), make("p", { class: "note", text: say("band") })],
   ablations: () => Object.keys(DATA.ablations).filter((name) => DATA.tables["ablation/" + name]).flatMap((name) => {
     const title = DATA.ablations[name][state.language];
     const base = records("ablation/" + name)[0].baseline;
-    return [make("h3", { text: title }), make("p", { class: "note", text: say("baseline", { arm: base }) + ". " + say("at_once") }),
+    return [make("h3", { text: title }), make("p", { class: "note", text: ofIntervals(say("baseline", { arm: base }) + ". " + say("at_once")) }),
       figure("ablation-" + name, title), drawTable("ablation/" + name, title)];
   }),
   pairs: () => (DATA.tables.pairwise ? [...matrix(), drawTable("pairwise", say("pairs"))] : []),
