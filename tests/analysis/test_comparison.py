@@ -158,6 +158,11 @@ def test_gpu_hours_worst_classes_and_the_best_epoch_are_those_of_the_runs(full: 
     assert row["best_epoch_gain_mean"] == pytest.approx(np.mean(gains), abs=1e-6)
     assert row["worst_class_top1_mean"] == pytest.approx(np.mean(worst))
     assert row["brier_mean"] == pytest.approx(np.mean(briers), rel=1e-5)
+    # Intervals hold the mean, which is that of the runs, and are those of several seeds.
+    for name in ("brier", "ece"):
+        found = models[[f"{name}_ci_low", f"{name}_mean", f"{name}_ci_high"]]
+        assert (found.loc["resnest50d"].diff().dropna() > 0).all()
+        assert (found.notna().all(axis=1) == (models["seeds"] > 1)).all()
     assert "| GPU-hours |" in (full / "comparison/models.md").read_text(encoding="utf-8")
 
 

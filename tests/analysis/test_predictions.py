@@ -52,3 +52,15 @@ def test_balanced_accuracy_and_macro_f1_are_those_of_scikit_learn() -> None:
         100 * balanced_accuracy_score(labels[kept], predicted[kept])
     )
     assert found.balanced_accuracy() != pytest.approx(100 * (predicted == labels).mean(), abs=0.5)
+
+
+def test_the_jackknife_leaves_out_one_group_each() -> None:
+    generator = np.random.default_rng(3)
+    labels = generator.integers(5, size=90)
+    logits = generator.normal(size=(90, 5)).astype(np.float32)
+    logits[np.arange(90), labels] += 1
+    group = generator.permutation(90) % 9
+    found = Predictions(logits, labels).jackknife(group)
+    for k in range(9):
+        rest = Predictions(logits[group != k], labels[group != k])
+        assert found[:, k] == pytest.approx([rest.brier_score(), rest.calibration_error()])

@@ -24,7 +24,9 @@ from bakeoff.analysis.statistics import (
     Means,
     contrasts,
     front_shares,
+    groups,
     intervals,
+    jackknifed,
     largest_t,
     summarise,
     uneven,
@@ -410,3 +412,40 @@ def test_looks_divide_the_level() -> None:
     assert (four.detectable > once.detectable).all()
     settles = np.isfinite(four.more_seeds)
     assert (four.more_seeds[settles] >= np.nan_to_num(once.more_seeds[settles])).all()
+
+
+def test_a_jackknife_of_accuracies_is_what_accuracies_have() -> None:
+    rng = np.random.default_rng(8)
+    hits = [rng.random((3, 90)) < share for share in (0.5, 0.7)]
+    known = summarise([answers(each) for each in hits])
+    # Without one image each.
+    without = [(each.sum(axis=1, keepdims=True) - each) / 89 for each in hits]
+    found = jackknifed([each.mean(axis=1) for each in hits], without, 90)
+    assert found.of_runs == pytest.approx(known.of_runs)
+    assert found.interaction == pytest.approx(known.interaction, rel=1e-3)
+    smoothed = np.diag(known.of_images) - 1 / 90 / 90 / 2
+    assert np.diag(found.of_images) == pytest.approx(smoothed, rel=1e-3)
+    assert (found.df, found.image_df) == (known.df, known.image_df)
+
+
+def test_intervals_of_a_jackknife_hold_the_truth() -> None:
+    rng = np.random.default_rng(2)
+    held = []
+    for _ in range(400):
+        group, values, without = groups(300), [], []
+        shared = rng.normal(0, 0.2, 300)
+        for _ in range(6):
+            of_seeds = rng.normal(0, 0.01, (3, 1))
+            scores = 0.5 + shared + of_seeds + rng.normal(0, 0.1, (3, 300))
+            sums = np.stack([np.bincount(group, run) for run in scores])
+            values.append(scores.mean(axis=1))
+            without.append((scores.sum(axis=1, keepdims=True) - sums) / (300 - np.bincount(group)))
+        found = intervals(jackknifed(values, without, 300))
+        held.append((found.low < 50) & (found.high > 50))
+    # The standard error is that of studies, whose images are shared.
+    assert np.mean(held) == pytest.approx(0.95, abs=0.03)
+
+
+def test_groups_are_equal_and_no_more_than_images() -> None:
+    assert set(np.bincount(groups(1000))) == {10}
+    assert sorted(groups(7)) == list(range(7))

@@ -112,7 +112,7 @@ def plot(models, sheet):
         files=1,
         behind={
             "src/bakeoff/analysis/comparison.py": {
-                '    Column("ece_mean", "ECE (%)", ",.2f"),\n': (
+                '    Column("ece_mean", "ECE (%)", ",.2f", ("ece_ci_low", "ece_ci_high")),\n': (
                     '    Column("top1_worst", "Worst seed (%)", ",.2f"),\n'
                 ),
                 '                "family": entry["family"],\n': (

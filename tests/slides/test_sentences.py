@@ -68,7 +68,9 @@ def network(
         }
     )  # fmt: skip
     params = int(rng.choice([100_000, 200_000, 300_000, 4_000_000]))
-    return NetworkRuns(name, Answers(tuple(range(seeds)), correct), scores, params, 1e6, 32, False)
+    answers = Answers(tuple(range(seeds)), correct)
+    without = np.ones((seeds, 2, 10))
+    return NetworkRuns(name, answers, scores, params, 1e6, 32, False, without)
 
 
 def draw(kind: str, seed: int) -> Study:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.analysis.networks import (
+    MOST,
     NetworkRuns,
     Networks,
     load_networks,
@@ -46,7 +48,7 @@ MODEL_COLUMNS = (
     Column("score_mean", "{metric} (%)", ",.2f", ("score_ci_low", "score_ci_high")),
     Column("score_sd", "SD over seeds", ",.2f"),
     Column("top5_mean", "Top-5 (%)", ",.2f"),
-    Column("ece_mean", "ECE (%)", ",.2f"),
+    Column("ece_mean", "ECE (%)", ",.2f", ("ece_ci_low", "ece_ci_high")),
     Column("params_m", "Params (M)", ",.3f"),
     Column("macs_m", "MACs (M)", ",.1f"),
     Column("train_hours", "Training (h)", ",.3f"),
@@ -286,6 +288,7 @@ def model_table(
         by_metric[metric] = (
             each if metric == found.metric else intervals(found.means(metric), level)
         )
+    beside = {name: _of_several(intervals(of, level)) for name, of in found.beside().items()}
     places = {name: place for place, name in enumerate(networks)}
     rows = []
     for entry in entries:
@@ -318,8 +321,13 @@ def model_table(
                 "top5_mean": scores["top5"],
                 "superclass_top1_mean": scores["superclass_top1"],
                 "loss_mean": scores["loss"],
-                "ece_mean": scores["ece"],
-                "brier_mean": scores["brier"],
+                **{
+                    f"{name}_{part}": MOST[name] / 100 * column[k]
+                    for name, of in beside.items()
+                    for part, column in (
+                        *(("mean", of.mean), ("ci_low", of.low), ("ci_high", of.high)),
+                    )
+                },
                 "worst_class_top1_mean": scores["worst_class_top1"],
                 "best_epoch_gain_mean": scores["best_epoch_gain"],
                 "params_m": params_m,
@@ -353,6 +361,13 @@ def model_table(
     rank = distinct.rank(ascending=False, method="min").astype(int)
     models.insert(0, "rank", models["run"].map(rank))
     return models.sort_values(["rank", "run"], kind="stable", ignore_index=True)
+
+
+def _of_several(found: Intervals) -> Intervals:
+    """Return intervals without those of networks with one seed, which would be those of shares of images."""
+    single = np.isnan(found.error)
+    low, high = (np.where(single, np.nan, bound) for bound in (found.low, found.high))
+    return replace(found, low=low, high=high)
 
 
 def family_table(models: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bakeoff.analysis.runs import METRICS, Run, load_runs
-from bakeoff.analysis.statistics import Answers, Means, summarise
+from bakeoff.analysis.statistics import Answers, Means, groups, jackknifed, summarise
 from bakeoff.errors import UserError
 from bakeoff.files import read_json
 from bakeoff.study.metric import Metric
@@ -35,6 +35,8 @@ class NetworkRuns:
     macs: float
     input_size: int
     pretrained: bool
+    without: NDArray[np.float64]
+    """Of each run, Brier score and calibration error without one group of images each: S x 2 x G."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,17 @@ class Networks:
             [network.answers for network in self.finished.values()],
             self.labels if balanced else None,
         )
+
+    def beside(self) -> dict[str, Means]:
+        """Return {score that is no accuracy: its means of the finished networks, as shares of its largest value}."""
+        return {
+            name: jackknifed(
+                [each.scores[name].to_numpy() / most for each in self.finished.values()],
+                [each.without[:, place] / most for each in self.finished.values()],
+                len(self.labels),
+            )
+            for place, (name, most) in enumerate(MOST.items())
+        }
 
     def on(self, images: NDArray[np.int64]) -> Networks:
         """Return the same networks as tested on some of the images; their scores stay those on all."""
@@ -83,6 +96,8 @@ class Networks:
         return f" Diverged, and in no mean: {', '.join(told)}." if told else ""
 
 
+MOST = {"brier": 2.0, "ece": 100.0}
+"""{score of `Predictions.jackknife`: its largest value}"""
 DIVERGED = (
     *("variant", "seed", "epochs", "train_hours", "gpu_hours", "images_per_s"),
     *("peak_memory_mb", "device", "outcome"),
@@ -109,7 +124,7 @@ def load_networks(
     for name, seeds in seeds_of.items():
         if not seeds:
             raise UserError(f"Variant '{name}' has no seeds. Give it at least one under 'seeds'.")
-        rows, correct = [], []
+        rows, correct, without = [], [], []
         runs = load_runs(runs_dir, name, sorted(seeds))
         size = _common_size(runs)
         diverged += [
@@ -130,6 +145,7 @@ def load_networks(
                     f"{len(superclass_of)}. Give the meta.json of the data it was trained on."
                 )
             correct.append(predictions.correct())
+            without.append(predictions.jackknife(groups(len(labels))))
             rows.append(
                 {
                     "top1": (top1 := 100 * float(correct[-1].mean())),
@@ -157,7 +173,12 @@ def load_networks(
                 lambda frame: frame[["seed", "epochs", *frame.columns.drop(["seed", "epochs"])]]
             )
             networks[name] = NetworkRuns(
-                name, answers, scores, *size, bool(runs[0].metrics["pretrained"])
+                name,
+                answers,
+                scores,
+                *size,
+                bool(runs[0].metrics["pretrained"]),
+                np.stack(without),
             )
     return Networks(
         networks,

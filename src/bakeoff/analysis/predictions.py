@@ -62,6 +62,25 @@ class Predictions:
         own = probability[np.arange(len(self.labels)), self.labels]
         return float(((probability**2).sum(axis=1) - 2 * own + 1).mean())
 
+    def jackknife(self, group: NDArray[np.int64], bins: int = 15) -> NDArray[np.float64]:
+        """Return Brier score and calibration error (percent) without one group of images each, 2 x G.
+
+        `group` (N) is that of each image, from 0 to G - 1 (delete-a-group jackknife: Shao and Tu 1995, "The jackknife
+        and bootstrap", ch. 2).
+        """
+        probability = np.exp(log_softmax(self.logits.astype(np.float64), axis=1))
+        own = probability[np.arange(len(self.labels)), self.labels]
+        squares = (probability**2).sum(axis=1) - 2 * own + 1
+        confidence = probability.max(axis=1)
+        bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+        count = int(group.max()) + 1
+        left = len(group) - np.bincount(group, minlength=count)
+        brier = (squares.sum() - np.bincount(group, squares, count)) / left
+        gaps = np.bincount(group * bins + bin_of, self.correct() - confidence, count * bins)
+        gaps = gaps.reshape(count, bins)
+        error = 100 * np.abs(gaps.sum(axis=0) - gaps).sum(axis=1) / left
+        return np.stack([brier, error])
+
     def balanced_accuracy(self) -> float:
         """Return the mean of the classes' accuracies, in percent; classes without images do not count.
 

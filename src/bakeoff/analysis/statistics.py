@@ -44,6 +44,7 @@ LEVEL = 0.95
 ALPHA = 0.05
 POWER = 0.8
 DRAWS = 20_000  # of the joint distribution: the standard error of a p-value of 0.05 is 0.0015
+GROUPS = 100  # of images, in a jackknife
 CHUNK = 1_000  # draws held at once
 MOST_SEEDS = 1_000
 TWO_SEEDS_COVER = 0.936  # of 95 % intervals in the worst regime of `benchmarks/inference.py`
@@ -197,6 +198,49 @@ def summarise(answers: Sequence[Answers], classes: NDArray[np.int64] | None = No
         interaction,
         *_shared(seeds, of_runs - interaction),
     )
+
+
+def groups(images: int) -> NDArray[np.int64]:
+    """Return the group of each of N images for a jackknife, N: at most `GROUPS` of equal size, drawn at random."""
+    order = np.random.default_rng(0).permutation(images)
+    return np.asarray(order % min(GROUPS, images), dtype=np.int64)
+
+
+def jackknifed(values: Sequence[Floats], without: Sequence[Floats], images: int) -> Means:
+    """Return the means over seeds of a score that is no mean over images, of K networks.
+
+    The variance that images give is that of the jackknife. That of the mean over seeds has a part of the interactions,
+    1/S of what that of a single run has, so the two tell it. From there on all is as with accuracies; covariances
+    between networks are left out, so the result is for intervals of single networks.
+
+    Args:
+        values: of each run, S per network, as shares of 1.
+        without: the same without one group of images each, S x G per network.
+        images: how many there are.
+    """
+    seeds = np.array([len(each) for each in values])
+    several = seeds > 1
+    of_mean = np.array([float(_jackknife(each.mean(axis=0))) for each in without])
+    of_run = np.array([float(_jackknife(each).mean()) for each in without])
+    factor = np.divide(seeds, seeds - 1, out=np.full(len(seeds), np.nan), where=several)
+    interaction = np.maximum(0, of_run - of_mean) * factor
+    of_runs = np.array([each.var(ddof=1) if len(each) > 1 else np.nan for each in values])
+    return Means(
+        images,
+        without[0].shape[1] - 1,
+        seeds,
+        np.array([each.mean() for each in values]),
+        np.diag(of_mean),
+        of_runs,
+        interaction,
+        *_shared(seeds, of_runs - interaction),
+    )
+
+
+def _jackknife(without: Floats) -> Floats:
+    """Return the variance of a score, given it without each of G groups: ... x G to ... ."""
+    count = without.shape[-1]
+    return np.asarray((count - 1) * without.var(axis=-1))
 
 
 def _shared(seeds: NDArray[np.int64], own: Floats) -> tuple[Floats, int]:
