@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from bakeoff.analysis.comparison import compare
+from bakeoff.analysis.comparison import compare, shared_errors
+from bakeoff.analysis.statistics import Answers
 from bakeoff.analysis.tables import read_table
 from bakeoff.errors import UserError
 from bakeoff.files import read_json
@@ -181,6 +182,35 @@ def test_shared_errors_are_counted_over_all_pairs_of_runs_and_beyond_chance(full
         (np.mean(same) - chance) / (1 - chance), rel=1e-4
     )
     assert 0 < row["error_consistency"] < 1
+    assert row["agreement_ci_low"] < row["agreement"] < row["agreement_ci_high"]
+    single = pairs[(pairs["seeds_a"] == 1) | (pairs["seeds_b"] == 1)]
+    assert single["agreement_ci_low"].isna().all() and single["agreement"].notna().all()
+
+
+def test_the_interval_of_agreement_holds_the_truth() -> None:
+    rng = np.random.default_rng(4)
+    held = []
+    for _ in range(400):
+        difficulty = rng.standard_normal(400)
+        both = [
+            Answers(
+                (0, 1, 2),
+                able + 0.1 * rng.standard_normal((3, 1)) + 0.5 * rng.standard_normal((3, 400))
+                > difficulty,
+            )
+            for able in (0.3, 0.6)
+        ]
+        found = shared_errors(*both, 0.95)
+        held.append((found[1], found[2]))
+    # What many images and runs agree on.
+    difficulty = rng.standard_normal(400_000)
+    x, y = (
+        able + 0.1 * rng.standard_normal(400_000) + 0.5 * rng.standard_normal(400_000) > difficulty
+        for able in (0.3, 0.6)
+    )
+    truth = 100 * np.mean(x == y)
+    low, high = np.array(held).T
+    assert np.mean((low < truth) & (truth < high)) == pytest.approx(0.96, abs=0.03)
 
 
 def read_right(folder: Path) -> np.ndarray:

@@ -161,7 +161,7 @@ def test_the_error_has_a_part_that_seeds_do_not_take_away(root: Path) -> None:
 
 
 def test_the_table_is_written_for_any_study_and_its_claims(root: Path) -> None:
-    spec = {"price": {"gpu_hour": 2.0, "currency": "EUR"}}
+    spec = {"study": {}, "price": {"gpu_hour": 2.0, "currency": "EUR"}}
     claims = read_json(root / "specs/claims.json") | {"ablations": ["x"]}
     hours = dict.fromkeys(("good", "as_good", "bad", "alone", "other"), 0.5)
     said = write_power(spec, claims, root, hours, "GPU-hours")
@@ -179,7 +179,7 @@ def test_every_shipped_claim_can_be_asked_for(full: Path) -> None:
     assert len(claims["claims"]) == len(shipped)
     names = [path.stem for path in (full / "ablation").glob("*.csv")]
     runs = {path.name: 1.0 for path in (full / "runs").iterdir()}
-    spec = {"price": {"gpu_hour": 2.0, "currency": "USD"}}
+    spec = {"study": {}, "price": {"gpu_hour": 2.0, "currency": "USD"}}
     write_power(spec, claims | {"ablations": names}, full, runs, "GPU-hours")
     table: pd.DataFrame = read_table(full / "power/power.csv")
     open_claims = (read_table(full / "claims/claims.csv")["verdict"] == "inconclusive").sum()

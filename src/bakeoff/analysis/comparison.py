@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from bakeoff.analysis.networks import (
     MOST,
@@ -103,9 +104,10 @@ COSTS = {
 }
 """{what accuracy is bought with: column of models.csv}"""
 
+SHARED_ERRORS = ("agreement", "agreement_ci_low", "agreement_ci_high", "error_consistency")
 PAIRWISE = (
     *("variant_a", "variant_b", *JUDGED, "more_gpu_hours"),
-    *("seeds_a", "seeds_b", "same_network", "distinct", "agreement", "error_consistency"),
+    *("seeds_a", "seeds_b", "same_network", "distinct", *SHARED_ERRORS),
 )
 
 FAMILY_MEANS = [
@@ -412,9 +414,13 @@ def pairwise_table(
     judged["more_gpu_hours"] = judged["more_seeds"] * [
         hours[x] + hours[y] or np.nan for x, y in pairs
     ]
-    shared = [_shared_errors(networks[x].answers, networks[y].answers) for x, y in pairs]
-    judged["agreement"] = [agreement for agreement, _ in shared]
-    judged["error_consistency"] = [kappa for _, kappa in shared]
+    for column in SHARED_ERRORS:
+        judged[column] = np.nan
+    if pairs:
+        judged[list(SHARED_ERRORS)] = [
+            shared_errors(networks[x].answers, networks[y].answers, 1 - ALPHA / looks)
+            for x, y in pairs
+        ]
     cells = dict(zip(pairs, judged.to_dict("records"), strict=True))
     rows = []
     for first, second in combinations(models.to_dict("records"), 2):
@@ -438,18 +444,35 @@ def pairwise_table(
     return pd.DataFrame(rows, columns=PAIRWISE)
 
 
-def _shared_errors(a: Answers, b: Answers) -> tuple[float, float]:
+def shared_errors(a: Answers, b: Answers, level: float) -> tuple[float, float, float, float]:
     """Return how far two networks err on the same images, over all pairs of their runs.
 
-    The first is the share of images in percent that both have right or both have wrong; the second is that share
-    beyond what two networks of their accuracies would have by chance, 1 at most, 0 for chance (Cohen's kappa; Geirhos,
-    Meding and Wichmann 2020, "Beyond accuracy", eq. 3). NaN where chance alone would agree on all.
+    The first is the share of images in percent that both have right or both have wrong, with its interval for this
+    pair by itself, NaN where one has one seed: the variances over images and over the runs of either are added, the
+    degrees of freedom follow Satterthwaite (1946). The last is that share beyond what two networks of their accuracies
+    would have by chance, 1 at most, 0 for chance (Cohen's kappa; Geirhos, Meding and Wichmann 2020, "Beyond accuracy",
+    eq. 3), NaN where chance alone would agree on all.
     """
     x, y = (each.correct.mean(axis=0) for each in (a, b))
-    observed = float((x * y + (1 - x) * (1 - y)).mean())
+    same = x * y + (1 - x) * (1 - y)
+    observed = float(same.mean())
     expected = float(x.mean() * y.mean() + (1 - x.mean()) * (1 - y.mean()))
     kappa = (observed - expected) / (1 - expected) if expected < 1 else np.nan
-    return 100 * observed, kappa
+    # Of each run against the mean of the other network's.
+    of_runs = [
+        (r * m + (1 - r) * (1 - m)).mean(axis=1) for r, m in ((a.correct, y), (b.correct, x))
+    ]
+    if min(map(len, of_runs)) < 2:
+        return 100 * observed, np.nan, np.nan, kappa
+    parts = [(each.var(ddof=1) / len(each), len(each) - 1) for each in (same, *of_runs)]
+    total = sum(part for part, _ in parts)
+    if total == 0:
+        # All answers of all runs agree, which says nothing of other images.
+        return 100 * observed, np.nan, np.nan, kappa
+    df = total**2 / sum(part**2 / each for part, each in parts)
+    half = stats.t.isf((1 - level) / 2, df) * np.sqrt(total)
+    low, high = 100 * np.clip([observed - half, observed + half], 0, 1)
+    return 100 * observed, float(low), float(high), kappa
 
 
 def with_standing(models: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
