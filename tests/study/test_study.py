@@ -218,7 +218,7 @@ def test_a_change_reaches_only_the_specs_it_concerns() -> None:
     assert "data" in limited
     assert not any(name.startswith("runs/") for name in limited)  # the images tell
     seeds = changed({"seeds": {"comparison": [0, 1, 2, 3]}})
-    assert seeds == {"comparison", "page", "slides/en", "slides/zh"}
+    assert seeds == {"comparison", "page", "settle", "slides/en", "slides/zh"}
     name = changed({"variant_overrides": {"resnet_20": {"family": "Residual"}}})
     assert name == {"comparison", "page", "slides/en", "slides/zh"}
 
