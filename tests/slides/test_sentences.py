@@ -132,6 +132,7 @@ def tables(runs: Mapping[str, str], used: Networks, rng: np.random.Generator) ->
         "title": {"en": "A"},
         "arms": arms,
         "baseline": arms[0]["arm"],
+        "study": STUDY,
         "margin": margin,
     }
     ablation = arm_table(spec, used)
