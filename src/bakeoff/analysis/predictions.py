@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,11 @@ class Predictions:
 
     logits: NDArray[np.float32]
     labels: NDArray[np.int64]
+
+    @cached_property
+    def _log_probability(self) -> NDArray[np.float64]:
+        """The logarithms of the probabilities, N x C; several scores of a run need them."""
+        return np.asarray(log_softmax(self.logits.astype(np.float64), axis=1))
 
     def label_logits(self) -> NDArray[np.float32]:
         """Return the logit of each image's own class, N."""
@@ -37,8 +43,7 @@ class Predictions:
 
     def cross_entropy(self) -> float:
         """Return the mean negative log-likelihood of the labels, in nats."""
-        log_probability = log_softmax(self.logits.astype(np.float64), axis=1)
-        return float(-log_probability[np.arange(len(self.labels)), self.labels].mean())
+        return float(-self._log_probability[np.arange(len(self.labels)), self.labels].mean())
 
     def calibration_error(self, bins: int = 15) -> float:
         """Return the expected calibration error in percent.
@@ -47,8 +52,7 @@ class Predictions:
         their shares of the images (Guo et al. 2017, "On calibration of modern neural networks",
         eq. 3).
         """
-        log_probability = log_softmax(self.logits.astype(np.float64), axis=1)
-        confidence = np.exp(log_probability.max(axis=1))
+        confidence = np.exp(self._log_probability.max(axis=1))
         bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
         gap = np.bincount(bin_of, weights=self.correct() - confidence, minlength=bins)
         return 100 * float(np.abs(gap).sum() / len(confidence))
@@ -58,7 +62,7 @@ class Predictions:
 
         Brier 1950, "Verification of forecasts expressed in terms of probability".
         """
-        probability = np.exp(log_softmax(self.logits.astype(np.float64), axis=1))
+        probability = np.exp(self._log_probability)
         own = probability[np.arange(len(self.labels)), self.labels]
         return float(((probability**2).sum(axis=1) - 2 * own + 1).mean())
 
@@ -68,7 +72,7 @@ class Predictions:
         `group` (N) is that of each image, from 0 to G - 1 (delete-a-group jackknife: Shao and Tu 1995, "The jackknife
         and bootstrap", ch. 2).
         """
-        probability = np.exp(log_softmax(self.logits.astype(np.float64), axis=1))
+        probability = np.exp(self._log_probability)
         own = probability[np.arange(len(self.labels)), self.labels]
         squares = (probability**2).sum(axis=1) - 2 * own + 1
         confidence = probability.max(axis=1)
